@@ -1,0 +1,37 @@
+/*
+ * image.h - a tenant's configuration on its way from the supervisor to everybody else
+ *
+ * One memfd per tenant, written by the supervisor, mapped read-only by its workers and by ctl. Two slots: the
+ * supervisor fills the one that is not current and then stores the generation. It may fill a slot again only after
+ * every worker has acknowledged the generation after it (layout_worker.generation).
+ */
+#ifndef SHM_IMAGE_H
+#define SHM_IMAGE_H
+
+#include "shm/atomic.h"
+#include "shm/config.h"
+
+#define IMAGE_MAGIC UINT64_C(0x47414d4934364e54)
+#define IMAGE_TEXT (256 * 1024)
+
+struct image_slot {
+	struct config_tenant config;	/* resolved: no value is left to derive */
+	char text[IMAGE_TEXT];		/* the same as a section of nat64.ini, every key, NUL-terminated */
+};
+
+struct image {
+	uint64_t magic;
+	uint32_t size;					/* sizeof(struct image), to refuse another build's */
+	uint32_t generation;				/* atomic; slot[generation % 2] is current; from 1 up */
+	uint32_t stop[CONFIG_MAX_WORKERS];		/* atomic; 1: this worker leaves its loop and exits 0 */
+	struct image_slot slot[2];
+};
+
+static inline const struct image_slot *
+image_current(const struct image *image, uint32_t *generation)
+{
+	*generation = atomic_load_32(&image->generation);
+	return &image->slot[*generation % 2];
+}
+
+#endif

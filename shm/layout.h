@@ -1,0 +1,144 @@
+/*
+ * layout.h - the region: one sealed memfd per tenant, and who may touch which part of it
+ *
+ *   header    geometry, pool addresses               written by the supervisor, once; read by all
+ *   secret    hash keys, the permutation of blocks   written by the supervisor, once; ctl does not map it
+ *   owners    shard -> worker                        written by the supervisor; read by all
+ *   counters  a row per worker                       written by its worker
+ *   workers   a line per worker, its packet buffers  written by its worker
+ *   rings     one per ordered pair of workers        written by the two
+ *   shards    records, index, sessions, pool         each written by the worker that owns it, mapped by no other
+ *
+ * Every part starts on a page of its own, so that a mapping can leave it out. No pointer is stored in the region:
+ * places are numbers, and every number is checked against the geometry before use.
+ *
+ * A pool address has 1024 blocks of 64 ports. A secret permutation, another one for each address, deals the blocks
+ * to the shards: place[block] = shard * blocks_per_shard + local. Inside its shard a port has the slot
+ *     (address * NAT64_N_PROTOS + protocol) * ports_per_shard + local * 64 + port % 64
+ * so a block's records are one page, and a shard's records lie together. Static bindings have the slots behind.
+ */
+#ifndef SHM_LAYOUT_H
+#define SHM_LAYOUT_H
+
+#include <stddef.h>
+#include "shm/config.h"
+#include "shm/counters.h"
+
+#define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
+#define LAYOUT_VERSION 1
+#define LAYOUT_PAGE 4096
+#define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
+#define LAYOUT_BLOCK_PORTS 64
+#define LAYOUT_MAX_SHARDS 64
+#define LAYOUT_RING_SLOTS 128		/* packets a worker may hand to another before that one looks */
+#define LAYOUT_BATCH 64			/* packets a worker reads before it writes */
+#define LAYOUT_HEADROOM 64		/* free bytes before a packet in a buffer: the longest header growth and more */
+#define LAYOUT_NO_OWNER 0xff
+
+/* What decides every size. All of it is the supervisor's choice and fixed for the life of the region. */
+struct layout_geometry {
+	uint32_t addresses;		/* pool addresses there is room for */
+	uint32_t shards;		/* a power of two, 1 to LAYOUT_MAX_SHARDS */
+	uint32_t workers;		/* 1 to CONFIG_MAX_WORKERS */
+	uint32_t shard_sessions;	/* sessions of one shard, below 2^24 */
+	uint32_t packet_size;		/* the largest packet in a buffer: the device's MTU */
+};
+
+struct layout_address {
+	uint32_t ip4;
+	uint16_t port_min, port_max;	/* ports that may be given out */
+};
+
+struct layout_header {
+	uint64_t magic;
+	uint32_t version, header_size;
+	struct layout_geometry geometry;
+	uint32_t addresses_used;	/* address[0 .. addresses_used) is valid, ascending by ip4 */
+	uint64_t size;			/* of the whole region */
+	uint64_t epoch;			/* CLOCK_BOOTTIME seconds that the table's time counts from */
+	struct layout_address address[CONFIG_MAX_POOL];
+};
+
+struct layout_secret {
+	uint8_t shard_key[16], index_key[16], port_key[16];
+	struct {
+		uint16_t place[LAYOUT_BLOCKS];	/* block -> shard and local block */
+		uint16_t block[LAYOUT_BLOCKS];	/* and back */
+	} permutation[];			/* [geometry.addresses] */
+};
+
+struct layout_owners {
+	uint8_t worker[LAYOUT_MAX_SHARDS];	/* atomic; LAYOUT_NO_OWNER: nobody's */
+};
+
+/* What a worker says of itself. Others believe none of it: asleep costs at most a needless or a missing wake-up. */
+struct layout_worker {
+	uint32_t asleep;		/* atomic; 1: ring my bell after you put something in a ring of mine */
+	uint32_t generation;		/* atomic; the configuration in use */
+	uint64_t progress;		/* atomic; grows with every turn of the loop */
+	uint32_t missing;		/* atomic; BIRTH_ bits: sandbox layers this kernel or build could not give */
+	uint32_t pid_seen;		/* atomic; not used for decisions */
+} __attribute__((aligned(128)));
+
+/* Where everything is: offsets from the start of the region, or of a shard. Computed, never stored. */
+struct layout {
+	struct layout_geometry g;
+	uint32_t blocks_per_shard, ports_per_shard;	/* of one address (and protocol) */
+	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
+	uint32_t index_buckets, session_buckets;	/* powers of two */
+	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
+	size_t secret, owners, counters, workers, buffers, rings, shards, size;
+	size_t ring_size, shard_size;
+	/* inside a shard */
+	size_t pool, pool_stride, expires, index, session_index, session_free, sessions, records;
+};
+
+/*
+ * The geometry for a resolved configuration: enough shards for the workers, and not so many that one subscriber,
+ * who lives in one shard, could not reach 4096 ports of a protocol if the pool has them.
+ */
+void layout_geometry(struct layout_geometry *g, const struct config_tenant *config);
+
+/* Compute every offset. Returns false when the geometry is out of its bounds. */
+bool layout_plan(struct layout *l, const struct layout_geometry *g);
+
+/*
+ * Fill the zeroed region of l->size bytes at base: header, secrets, owners dealt round robin, free ports. seed is
+ * LAYOUT_SEED_SIZE random bytes; epoch is CLOCK_BOOTTIME in seconds. The magic is written last.
+ */
+#define LAYOUT_SEED_SIZE 64
+void layout_init(void *base, const struct layout *l, const struct config_tenant *config, uint64_t epoch,
+		 const uint8_t seed[LAYOUT_SEED_SIZE]);
+
+/*
+ * Check the header of a region of size bytes and compute its layout. Only the header page is read, and it may be
+ * hostile. Returns NULL, or what is wrong in a few words.
+ */
+const char *layout_check(struct layout *l, const struct layout_header *h, size_t size);
+
+static inline const struct layout_header *
+layout_header(const void *base)
+{
+	return base;
+}
+
+static inline void *
+layout_at(void *base, size_t offset)
+{
+	return (uint8_t *)base + offset;
+}
+
+/* The ring that `from` fills and `to` empties. */
+static inline size_t
+layout_ring(const struct layout *l, unsigned from, unsigned to)
+{
+	return l->rings + ((size_t)from * l->g.workers + to) * l->ring_size;
+}
+
+static inline size_t
+layout_shard(const struct layout *l, unsigned shard)
+{
+	return l->shards + shard * l->shard_size;
+}
+
+#endif

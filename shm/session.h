@@ -1,0 +1,53 @@
+/*
+ * session.h - a remote endpoint of a binding, with its own timer (RFC 6146 section 3.2)
+ *
+ * The first session of a binding lives inline in its record; the others are 24-byte sessions of the shard's slab, found
+ * by a keyed hash of (slot, remote address, remote port). A session names its binding by slot and generation, so one
+ * whose binding is gone is recognised where it stands.
+ *
+ *   key == 0   free; the fields are garbage. The owner fills them, then commits the key.
+ *   key != 0   a session, as long as record slot is live with that generation; otherwise an orphan, which the clock
+ *              hand removes. If its owner dies here, nothing happens.
+ */
+#ifndef SHM_SESSION_H
+#define SHM_SESSION_H
+
+#include "shm/record.h"
+
+#define SESSION_INLINE UINT32_MAX	/* the number of the inline session */
+#define SESSION_NONE (UINT32_MAX - 1)
+
+struct session {
+	uint64_t key;			/* atomic; (slot + 1) << 32 | low 32 bits of the binding's generation; 0: free */
+	uint32_t remote4;
+	uint16_t remote_port;		/* 0 for ICMP */
+	uint8_t tcp;			/* atomic; enum tcpname */
+	uint8_t pad;
+	uint32_t expires;		/* atomic; table seconds */
+	uint32_t pad2;
+};
+_Static_assert(sizeof(struct session) == 24, "24 bytes and 8 of index make 32 per session");
+
+/* The session of the live binding in slot with this remote endpoint: its number, SESSION_INLINE or SESSION_NONE. */
+uint32_t session_find(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,
+		      uint16_t remote_port);
+
+/* Add one to the live binding in slot. Returns its number, or SESSION_NONE when the shard is full. */
+uint32_t session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,
+			   uint16_t remote_port, uint8_t tcp, uint32_t expires);
+
+/* End a session of the live binding in slot. The binding stays, even without sessions. */
+void session_remove_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t number);
+/* End a session of the slab whose binding is gone. */
+void session_remove_orphan_owner(struct shard *s, const uint8_t key[16], uint32_t number);
+
+/* Copy session number (below layout.g.shard_sessions) for a reader. False when it is free or does not hold still. */
+bool session_read(const struct shard *s, uint32_t number, struct session *copy);
+
+static inline uint32_t
+session_slot(const struct session *copy)
+{
+	return (uint32_t)(copy->key >> 32) - 1;
+}
+
+#endif

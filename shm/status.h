@@ -1,0 +1,75 @@
+/*
+ * status.h - what the supervisor tells the world: processes, deaths, the last reload
+ *
+ * One memfd, written by nat64d alone, mapped read-only by nat64-ctld. Words are single stores. A text may be torn
+ * while it is rewritten; sequence is odd meanwhile, and a reader that cares copies, compares and retries a bounded
+ * number of times.
+ */
+#ifndef SHM_STATUS_H
+#define SHM_STATUS_H
+
+#include "shm/atomic.h"
+#include "shm/config.h"
+
+#define STATUS_MAGIC UINT64_C(0x5554415434364e53)
+
+/* Why a worker ended, as `cause` in nat64_worker_restarts_total. */
+#define STATUS_CAUSES \
+	CAUSE(requested)	/* the supervisor asked it to */ \
+	CAUSE(exit)		/* left by itself: could not start, or a bug */ \
+	CAUSE(sigkill) CAUSE(sigsegv) CAUSE(sigbus) CAUSE(sigill) CAUSE(sigfpe) CAUSE(sigabrt) CAUSE(sigsys) \
+	CAUSE(other_signal)
+
+enum status_cause {
+#define CAUSE(name) STATUS_##name,
+	STATUS_CAUSES
+#undef CAUSE
+	STATUS_N_CAUSES
+};
+
+/* The life of a worker slot, as `state` in `show workers`. */
+#define STATUS_STATES STATE(starting) STATE(running) STATE(dead) STATE(backoff) STATE(stopped)
+enum status_state {
+#define STATE(name) STATUS_##name,
+	STATUS_STATES
+#undef STATE
+	STATUS_N_STATES
+};
+
+struct status_worker {
+	uint32_t pid;			/* 0: none */
+	uint32_t state;			/* enum status_state */
+	uint32_t restarts[STATUS_N_CAUSES];
+	uint64_t died_at;		/* seconds since 1970 of the last death; 0: never died */
+	char last_death[64];		/* "sigkill at 2026-11-22T03:33:01Z, pid 123"; empty: never died */
+};
+
+struct status_tenant {
+	char name[CONFIG_NAME_MAX];
+	char device[16];		/* as the kernel named it */
+	uint32_t mode;			/* enum config_mode */
+	uint32_t workers, spares;	/* slots in use; spares waiting now */
+	struct status_worker worker[CONFIG_MAX_WORKERS];
+};
+
+struct status {
+	uint64_t magic;
+	uint32_t size;			/* sizeof(struct status), to refuse another build's */
+	uint32_t sequence;		/* atomic; odd while texts are being rewritten */
+	char version[32];		/* of nat64d */
+	uint32_t pid;
+	uint32_t generation;		/* of the configuration, from 1 up with every successful reload */
+	uint64_t started;		/* seconds since 1970 */
+	uint64_t started_boottime;	/* the same moment on CLOCK_BOOTTIME */
+	struct {
+		uint32_t count;		/* reloads tried; 0: none yet */
+		uint32_t ok;
+		uint64_t at;		/* seconds since 1970 */
+		char message[512];
+	} reload;
+	char gateway_text[4096];	/* [gateway] as a section of nat64.ini, every key */
+	uint32_t tenants;
+	struct status_tenant tenant[CONFIG_MAX_TENANTS];
+};
+
+#endif

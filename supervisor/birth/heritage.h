@@ -1,0 +1,88 @@
+/*
+ * heritage.h - all that a child owns when it is born
+ *
+ * nat64d forks, gives the child these descriptors at these numbers, closes every other one, and executes nat64-worker
+ * or nat64-ctld. The first thing a child does is heritage_take(). There is no other channel: what is not here does
+ * not reach it.
+ *
+ * A worker is always born as a spare. It isolates itself, then blocks reading one uint32_t from HERITAGE_ASSIGN: the
+ * number of the worker slot it is to fill. End of file there means that nat64d is gone or needs no spare: exit 0.
+ */
+#ifndef BIRTH_HERITAGE_H
+#define BIRTH_HERITAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "shm/config.h"
+#include "shm/image.h"
+#include "shm/layout.h"
+#include "shm/status.h"
+
+#define HERITAGE_MAGIC UINT64_C(0x5249454834364e54)
+
+/* A worker at work: these and no others (and 2 in sanitizer builds). */
+#define HERITAGE_QUEUE 3		/* its TUN queue, non-blocking */
+#define HERITAGE_BELL 4			/* its eventfd, non-blocking */
+#define HERITAGE_BELLS 16		/* 16 + w: the bell of worker w, for all w; so one masked rule covers them */
+
+/* ctl at work: these, its connections and its epoll. */
+#define HERITAGE_CONTROL 3		/* listening UNIX stream socket */
+#define HERITAGE_METRICS 4		/* 4 + i: listening TCP sockets, heritage.listeners of them */
+
+/* Between exec and work. All of them are gone before the first packet or request. */
+#define HERITAGE_PAPER 60		/* memfd that holds struct heritage */
+#define HERITAGE_ASSIGN 61		/* worker: pipe, one uint32_t */
+#define HERITAGE_STATUS 62		/* ctl: struct status, O_RDONLY */
+#define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
+#define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */
+#define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
+
+enum heritage_kind { HERITAGE_WORKER = 1, HERITAGE_CTL };
+
+struct heritage {
+	uint64_t magic;
+	uint32_t size;			/* sizeof(struct heritage): a child of another build refuses */
+	uint32_t kind;			/* enum heritage_kind */
+	uint32_t uid, gid;		/* to become */
+	uint32_t workers;		/* worker: slots of its tenant */
+	uint32_t tenants;		/* ctl */
+	uint32_t listeners;		/* ctl: HTTP listeners at HERITAGE_METRICS */
+	uint32_t log_level;		/* enum config_log_level */
+	uint64_t region_size[CONFIG_MAX_TENANTS];	/* worker: [0] */
+	char name[CONFIG_NAME_MAX];	/* worker: its tenant; for the process title */
+};
+
+/*
+ * Read what was left at HERITAGE_PAPER and close it. Returns 0, or -errno when there is none or it is another
+ * build's: the program was started by hand.
+ */
+int heritage_take(struct heritage *h, enum heritage_kind kind);
+
+/* A worker's mappings. Parts it must not touch are not mapped at all (PROT_NONE). */
+struct heritage_maps {
+	void *region;			/* base of the whole reserved range; see layout.h for what is mapped how */
+	const struct image *image;
+	struct layout layout;
+};
+
+/*
+ * Map the region and the image for worker slot w: header, secret and owners read-only, counters, workers and rings
+ * read-write, and of the shards only those that owners gives to w. Checks header and image first. Returns NULL or
+ * what is wrong.
+ */
+const char *heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w);
+
+/* ctl's view of one tenant: everything read-only, the secret part not mapped at all. Returns NULL or what is wrong. */
+const char *heritage_map_ctl(struct heritage_maps *m, const struct heritage *h, unsigned tenant);
+
+/* ctl's view of the status region, or NULL. */
+const struct status *heritage_map_status(void);
+
+/*
+ * Keep the descriptors a worker in slot w works with, at their numbers, and close every other one. In sanitizer
+ * builds 2 stays. Returns 0 or -errno.
+ */
+int heritage_settle_worker(const struct heritage *h, unsigned w);
+int heritage_settle_ctl(const struct heritage *h);
+
+#endif
