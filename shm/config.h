@@ -15,6 +15,7 @@
 #define CONFIG_MAX_TENANTS 64
 #define CONFIG_MAX_WORKERS 16		/* per tenant */
 #define CONFIG_MAX_POOL 4096		/* pool addresses of one tenant */
+#define CONFIG_MAX_STATICS 1024		/* static bindings of one tenant */
 #define CONFIG_COPY_TOS 256		/* traffic_class: copy it */
 #define CONFIG_AUTO 0			/* workers: one per CPU; never seen after the supervisor resolved it */
 

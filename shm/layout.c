@@ -1,0 +1,288 @@
+/*
+ * layout.c - sizes and places of everything in a region
+ *
+ * Whoever maps a region computes the same layout from the same five numbers; offsets are never read from shared
+ * memory. The region is sparse: a pool address costs memory only once its ports are used, so room for many is free.
+ * Must never: trust a header (layout_check), allocate, or leave the magic valid before all the rest is.
+ */
+#include "shm/hash.h"
+#include "shm/layout.h"
+#include "shm/session.h"
+
+#define MAX_SLOTS ((1u << 24) - 2)	/* index entries keep a slot in 24 bits, plus one */
+
+static uint32_t
+power_of_two_from(uint32_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n)
+		p <<= 1;
+	return p;
+}
+
+static uint32_t
+pool_addresses(const struct config_tenant *config)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < config->pool.n; i++)
+		n += config->pool.item[i].last - config->pool.item[i].first + 1;
+	return n;
+}
+
+/* Blocks that hold at least one port that may be given out, over the whole pool. */
+static uint32_t
+usable_blocks(const struct config_tenant *config)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < config->pool.n; i++) {
+		const struct config_pool *p = &config->pool.item[i];
+
+		n += (p->last - p->first + 1) * (p->port_max / 64u - p->port_min / 64u + 1);
+	}
+	return n;
+}
+
+void
+layout_geometry(struct layout_geometry *g, const struct config_tenant *config)
+{
+	uint32_t addresses = pool_addresses(config), blocks = usable_blocks(config), shards;
+
+	shards = power_of_two_from(config->workers);
+	while (shards > 1 && blocks / shards == 0)
+		shards /= 2;
+	while (shards < LAYOUT_MAX_SHARDS && blocks / (2 * shards) * 64 >= 4000)
+		shards *= 2;
+	*g = (struct layout_geometry) {
+		.addresses = power_of_two_from(addresses) < 16 ? 16 : power_of_two_from(addresses),
+		.shards = shards,
+		.workers = config->workers,
+		.shard_sessions = (config->max_sessions + shards - 1) / shards,
+		.packet_size = config->mtu,
+	};
+}
+
+static size_t
+take(size_t *at, size_t bytes)
+{
+	size_t place = *at;
+
+	*at += (bytes + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
+	return place;
+}
+
+static void
+plan_shard(struct layout *l)
+{
+	size_t at = 0, areas = (size_t)l->g.addresses * NAT64_N_PROTOS;
+
+	take(&at, sizeof(struct shard_head));
+	l->pool_stride = sizeof(struct shard_pool) + l->blocks_per_shard * sizeof(uint64_t);
+	l->pool = take(&at, areas * l->pool_stride);
+	l->expires = take(&at, l->slots * sizeof(uint32_t));
+	l->index = take(&at, (size_t)l->index_buckets * 64);
+	l->session_index = take(&at, (size_t)l->session_buckets * 64);
+	l->session_free = take(&at, (l->g.shard_sessions + 63) / 64 * sizeof(uint64_t));
+	l->sessions = take(&at, l->g.shard_sessions * sizeof(struct session));
+	l->records = take(&at, (size_t)l->slots * sizeof(struct record));
+	l->shard_size = at;
+}
+
+bool
+layout_plan(struct layout *l, const struct layout_geometry *g)
+{
+	uint64_t slots;
+	uint32_t bindings;
+	size_t at = 0;
+
+	if (g->shards < 1 || g->shards > LAYOUT_MAX_SHARDS || (g->shards & (g->shards - 1)) ||
+	    g->workers < 1 || g->workers > CONFIG_MAX_WORKERS || g->addresses < 1 ||
+	    g->addresses > CONFIG_MAX_POOL || g->shard_sessions < 1 || g->shard_sessions > MAX_SLOTS ||
+	    g->packet_size < 576 || g->packet_size > 65535)
+		return false;
+	*l = (struct layout) { .g = *g };
+	l->blocks_per_shard = LAYOUT_BLOCKS / g->shards;
+	l->ports_per_shard = l->blocks_per_shard * LAYOUT_BLOCK_PORTS;
+	slots = (uint64_t)g->addresses * NAT64_N_PROTOS * l->ports_per_shard;
+	if (slots + CONFIG_MAX_STATICS > MAX_SLOTS)
+		return false;
+	l->pool_slots = (uint32_t)slots;
+	l->slots = l->pool_slots + CONFIG_MAX_STATICS;
+
+	bindings = (l->pool_slots < g->shard_sessions ? l->pool_slots : g->shard_sessions) + CONFIG_MAX_STATICS;
+	l->index_buckets = power_of_two_from(bindings / 8);
+	l->session_buckets = power_of_two_from(g->shard_sessions / 8 < 4 ? 4 : g->shard_sessions / 8);
+	l->buffer_stride = (LAYOUT_HEADROOM + g->packet_size + 2 * 64 + 127) / 128 * 128;
+
+	take(&at, sizeof(struct layout_header));
+	l->secret = take(&at, sizeof(struct layout_secret) +
+			 g->addresses * sizeof(((struct layout_secret *)0)->permutation[0]));
+	l->owners = take(&at, sizeof(struct layout_owners));
+	l->counters = take(&at, g->workers * sizeof(struct counters_row));
+	l->workers = take(&at, g->workers * sizeof(struct layout_worker));
+	l->buffers = take(&at, (size_t)g->workers * LAYOUT_BATCH * l->buffer_stride);
+	l->ring_size = (256 + (size_t)LAYOUT_RING_SLOTS * l->buffer_stride + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
+	l->rings = take(&at, (size_t)g->workers * g->workers * l->ring_size);
+	plan_shard(l);
+	l->shards = take(&at, (size_t)g->shards * l->shard_size);
+	l->size = at;
+	return true;
+}
+
+static void
+init_addresses(struct layout_header *h, const struct config_tenant *config)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < config->pool.n; i++) {
+		const struct config_pool *p = &config->pool.item[i];
+
+		for (uint32_t a = 0; a <= p->last - p->first; a++) {
+			uint32_t at = n++;
+
+			for (; at > 0 && h->address[at - 1].ip4 > p->first + a; at--)
+				h->address[at] = h->address[at - 1];
+			h->address[at] = (struct layout_address) { p->first + a, p->port_min, p->port_max };
+		}
+	}
+	h->addresses_used = n;
+}
+
+/*
+ * Deal the blocks of one address to the shards: a random order of the blocks that hold usable ports, then of the
+ * others, each dealt round robin, so that every shard gets its even share of both.
+ */
+static void
+init_permutation(struct layout_secret *secret, uint32_t a, const struct layout_address *address,
+		 const struct layout *l, const uint8_t key[16])
+{
+	uint16_t order[LAYOUT_BLOCKS], first = address->port_min / 64, last = address->port_max / 64, n = 0;
+	uint16_t used = (uint16_t)(last - first + 1);
+	uint32_t dealt[LAYOUT_MAX_SHARDS] = { 0 };
+
+	for (unsigned i = 0; i < LAYOUT_BLOCKS; i++)
+		order[n++] = (uint16_t)((first + i) % LAYOUT_BLOCKS);
+	for (unsigned i = LAYOUT_BLOCKS - 1; i > 0; i--) {	/* Fisher and Yates, apart for the two kinds */
+		unsigned low = i < used ? 0 : used;
+		uint64_t word[2] = { a, i };
+		unsigned j = low + (unsigned)(((hash_words(key, word, 2) >> 32) * (i - low + 1)) >> 32);
+		uint16_t swap = order[i];
+
+		order[i] = order[j];
+		order[j] = swap;
+	}
+	for (unsigned i = 0; i < LAYOUT_BLOCKS; i++) {
+		unsigned shard = (i + a) % l->g.shards;
+		unsigned at = shard * l->blocks_per_shard + dealt[shard]++;
+
+		secret->permutation[a].place[order[i]] = (uint16_t)at;
+		secret->permutation[a].block[at] = order[i];
+	}
+}
+
+static bool
+is_static(const struct config_tenant *config, uint32_t ip4, unsigned proto, unsigned port)
+{
+	for (uint32_t i = 0; i < config->static_.n; i++)
+		if (config->static_.item[i].ip4 == ip4 && config->static_.item[i].proto == proto &&
+		    config->static_.item[i].port4 == port)
+			return true;
+	return false;
+}
+
+/* The free ports of one block: inside the address's range and not promised to a static binding. */
+static uint64_t
+free_word(const struct config_tenant *config, const struct layout_address *address, unsigned proto, unsigned block)
+{
+	uint64_t word = 0;
+
+	for (unsigned bit = 0; bit < 64; bit++) {
+		unsigned port = block * 64 + bit;
+
+		if (port >= address->port_min && port <= address->port_max && port != 0)
+			word |= UINT64_C(1) << bit;
+	}
+	for (uint32_t i = 0; i < config->static_.n && word; i++)
+		if (config->static_.item[i].port4 / 64u == block && is_static(config, address->ip4, proto,
+									config->static_.item[i].port4))
+			word &= ~(UINT64_C(1) << config->static_.item[i].port4 % 64);
+	return word;
+}
+
+static void
+init_pool(void *base, const struct layout *l, const struct config_tenant *config)
+{
+	const struct layout_header *h = base;
+	const struct layout_secret *secret = layout_at(base, l->secret);
+
+	for (unsigned n = 0; n < l->g.shards; n++) {
+		struct shard s;
+
+		shard_view(&s, base, l, n);
+		for (unsigned a = 0; a < h->addresses_used; a++)
+			for (unsigned proto = 0; proto < NAT64_N_PROTOS; proto++) {
+				struct shard_pool *pool = shard_pool(&s, a, proto);
+
+				for (unsigned i = 0; i < l->blocks_per_shard; i++) {
+					unsigned block = secret->permutation[a].block[n * l->blocks_per_shard + i];
+					uint64_t word = free_word(config, &h->address[a], proto, block);
+					unsigned count = (unsigned)__builtin_popcountll(word);
+
+					pool->word[i] = word;
+					pool->total += count;
+					pool->free += count;
+					pool->group_free[i / SHARD_GROUP_WORDS] += (uint16_t)count;
+				}
+			}
+		for (uint32_t i = 0; i < l->g.shard_sessions; i++)
+			s.session_free[i / 64] |= UINT64_C(1) << i % 64;
+	}
+}
+
+void
+layout_init(void *base, const struct layout *l, const struct config_tenant *config, uint64_t epoch,
+	    const uint8_t seed[LAYOUT_SEED_SIZE])
+{
+	struct layout_header *h = base;
+	struct layout_secret *secret = layout_at(base, l->secret);
+	struct layout_owners *owners = layout_at(base, l->owners);
+
+	h->version = LAYOUT_VERSION;
+	h->header_size = sizeof(*h);
+	h->geometry = l->g;
+	h->size = l->size;
+	h->epoch = epoch;
+	init_addresses(h, config);
+	memcpy(secret->shard_key, seed, 16);
+	memcpy(secret->index_key, seed + 16, 16);
+	memcpy(secret->port_key, seed + 32, 16);
+	for (uint32_t a = 0; a < h->addresses_used; a++)
+		init_permutation(secret, a, &h->address[a], l, seed + 48);
+	for (unsigned s = 0; s < LAYOUT_MAX_SHARDS; s++)
+		owners->worker[s] = s < l->g.shards ? (uint8_t)(s % l->g.workers) : LAYOUT_NO_OWNER;
+	init_pool(base, l, config);
+	atomic_store_64(&h->magic, LAYOUT_MAGIC);
+}
+
+const char *
+layout_check(struct layout *l, const struct layout_header *h, size_t size)
+{
+	struct layout_geometry g;
+
+	if (size < sizeof(*h))
+		return "region smaller than its header";
+	if (atomic_load_64(&h->magic) != LAYOUT_MAGIC)
+		return "region has no valid magic";
+	if (h->version != LAYOUT_VERSION || h->header_size != sizeof(*h))
+		return "region has another layout version";
+	g = h->geometry;
+	if (!layout_plan(l, &g))
+		return "region geometry out of bounds";
+	if (l->size != size)
+		return "region size does not fit its geometry";
+	if (h->addresses_used > l->g.addresses)
+		return "region has more addresses than room";
+	return NULL;
+}
