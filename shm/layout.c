@@ -85,6 +85,7 @@ plan_shard(struct layout *l)
 	l->index = take(&at, (size_t)l->index_buckets * 64);
 	l->session_index = take(&at, (size_t)l->session_buckets * 64);
 	l->session_free = take(&at, (l->g.shard_sessions + 63) / 64 * sizeof(uint64_t));
+	l->session_summary = take(&at, (l->g.shard_sessions + 4095) / 4096 * sizeof(uint64_t));
 	l->sessions = take(&at, l->g.shard_sessions * sizeof(struct session));
 	l->records = take(&at, (size_t)l->slots * sizeof(struct record));
 	l->shard_size = at;
@@ -238,6 +239,8 @@ init_pool(void *base, const struct layout *l, const struct config_tenant *config
 			}
 		for (uint32_t i = 0; i < l->g.shard_sessions; i++)
 			s.session_free[i / 64] |= UINT64_C(1) << i % 64;
+		for (uint32_t i = 0; i < (l->g.shard_sessions + 63) / 64; i++)
+			s.session_summary[i / 64] |= UINT64_C(1) << i % 64;
 	}
 }
 

@@ -90,7 +90,8 @@ struct layout {
 	size_t secret, owners, counters, workers, buffers, rings, shards, size;
 	size_t ring_size, shard_size;
 	/* inside a shard */
-	size_t pool, pool_stride, expires, index, session_index, session_free, sessions, records;
+	size_t pool, pool_stride, expires, index, session_index, session_free, session_summary;
+	size_t sessions, records;
 };
 
 /*

@@ -65,11 +65,12 @@ struct shard_pool {
 /* A place to stand: pointers into the region for one shard, in the memory of the process that looks. */
 struct shard {
 	const struct layout *l;
-	uint8_t *base;			/* of the shard */
+	void *base;			/* of the shard */
 	struct shard_head *head;
 	uint32_t *expires;		/* [slots]; atomic; inline session's end, or the held port's release */
 	uint32_t *index, *session_index;	/* cells; see index.h */
 	uint64_t *session_free;		/* bitmap, bit set: free */
+	uint64_t *session_summary;	/* bitmap, bit set: that word of session_free has a free one */
 	struct session *sessions;
 	struct record *records;
 	unsigned number;
@@ -82,7 +83,7 @@ void shard_view(struct shard *s, void *region, const struct layout *l, unsigned 
 static inline struct shard_pool *
 shard_pool(const struct shard *s, unsigned a, unsigned p)
 {
-	return (struct shard_pool *)(s->base + s->l->pool + ((size_t)a * NAT64_N_PROTOS + p) * s->l->pool_stride);
+	return layout_at(s->base, s->l->pool + ((size_t)a * NAT64_N_PROTOS + p) * s->l->pool_stride);
 }
 
 /* Alive now, as a reader sees it: created - ended of bindings (SHARD_BINDINGS_CREATED) or sessions. Never negative. */

@@ -1,0 +1,44 @@
+/*
+ * index.h - from a keyed hash to numbers: buckets of 16 cells, two choices
+ *
+ * A cell is 0, or (tag << 24 | number + 1): eight bits of the hash and the number of what was hashed. A bucket is one
+ * cache line, so a look-up reads at most two lines of index, whatever an attacker does; without the key he cannot aim
+ * at a bucket. The index knows nothing of what the numbers mean: the caller compares.
+ * Only the owner of the shard reads or writes it.
+ */
+#ifndef SHM_INDEX_H
+#define SHM_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INDEX_BUCKET 16
+#define INDEX_NUMBER UINT32_C(0x00ffffff)
+
+struct index_walk {
+	const uint32_t *cells;
+	uint32_t base[2];		/* first cell of each bucket */
+	uint32_t tag, match;		/* cells of the current bucket that carry the tag */
+	unsigned turn;
+};
+
+/* Start looking for what hash may stand for in an index of `buckets` (a power of two) buckets. */
+struct index_walk index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash);
+
+/* The next candidate's number, or -1. At most 32 in all. */
+int64_t index_next(struct index_walk *w);
+
+/* The cell where number stands for hash, or -1. */
+int64_t index_cell(const uint32_t *cells, uint32_t buckets, uint64_t hash, uint32_t number);
+
+/* A free cell for hash, in the emptier of its two buckets, or -1 when both are full. */
+int64_t index_place(const uint32_t *cells, uint32_t buckets, uint64_t hash);
+
+/* What a cell holds for number and hash. */
+static inline uint32_t
+index_value(uint64_t hash, uint32_t number)
+{
+	return (uint32_t)(hash >> 56) << 24 | (number + 1);
+}
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * pool.c - the uniform choice of a port
+ *
+ * "Random start, then the next free one" makes the port behind a long run of used ones thirty times likelier than the
+ * others. Here a rank is drawn and the free port of that rank selected: group counts, then words, then the bit. That
+ * is at most 64 + 16 additions and one word, however full the pool is.
+ * The draw is a keyed hash of a counter in the shard: unpredictable without the key, and no state to lose.
+ * Must never: hand out a port whose free bit is clear; take anything (the record's commit does).
+ */
+#include "shm/hash.h"
+#include "shm/pool.h"
+#include "shm/record.h"
+
+uint32_t
+pool_address(const struct layout_header *h, uint32_t ip4)
+{
+	uint32_t low = 0, high = h->addresses_used;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (h->address[middle].ip4 < ip4)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < h->addresses_used && h->address[low].ip4 == ip4 ? low : POOL_NONE;
+}
+
+struct pool_place
+pool_place(const struct layout *l, const struct layout_secret *secret, uint32_t address, enum nat64_proto proto,
+	   uint16_t port)
+{
+	uint32_t place = secret->permutation[address].place[port / LAYOUT_BLOCK_PORTS];
+	uint32_t local = place % l->blocks_per_shard * LAYOUT_BLOCK_PORTS + port % LAYOUT_BLOCK_PORTS;
+
+	return (struct pool_place) {
+		.shard = place / l->blocks_per_shard,
+		.slot = (address * NAT64_N_PROTOS + proto) * l->ports_per_shard + local,
+	};
+}
+
+uint16_t
+pool_port(const struct layout *l, const struct layout_secret *secret, unsigned n, uint32_t slot)
+{
+	uint32_t address = slot / l->ports_per_shard / NAT64_N_PROTOS, local = slot % l->ports_per_shard;
+	uint32_t block = secret->permutation[address].block[n * l->blocks_per_shard + local / LAYOUT_BLOCK_PORTS];
+
+	return (uint16_t)(block * LAYOUT_BLOCK_PORTS + local % LAYOUT_BLOCK_PORTS);
+}
+
+/* The place of the set bit of this rank. */
+static unsigned
+select_bit(uint64_t word, unsigned rank)
+{
+	while (rank--)
+		word &= word - 1;
+	return (unsigned)__builtin_ctzll(word);
+}
+
+uint32_t
+pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16])
+{
+	const struct shard_pool *pool = shard_pool(s, address, proto);
+	uint32_t free = pool->free, groups = (s->l->blocks_per_shard + SHARD_GROUP_WORDS - 1) / SHARD_GROUP_WORDS;
+	uint32_t words = s->l->blocks_per_shard, group = 0, word, rank;
+	uint64_t draw[2] = { s->number, s->head->draws++ };
+
+	if (free == 0)
+		return POOL_NONE;
+	rank = (uint32_t)((hash_words(port_key, draw, 2) >> 32) * free >> 32);
+	while (group < groups && rank >= pool->group_free[group])
+		rank -= pool->group_free[group++];
+	for (word = group * SHARD_GROUP_WORDS; word < words; word++) {
+		unsigned count = (unsigned)__builtin_popcountll(pool->word[word]);
+
+		if (rank < count)
+			return (address * NAT64_N_PROTOS + proto) * s->l->ports_per_shard + word * 64 +
+			       select_bit(pool->word[word], rank);
+		rank -= count;
+	}
+	return POOL_NONE;	/* the counts lie: a hostile or damaged shard; the audit names it */
+}

@@ -1,0 +1,31 @@
+/*
+ * pool.h - pool addresses and ports: where a port's slot is, and which free port a new binding gets
+ */
+#ifndef SHM_POOL_H
+#define SHM_POOL_H
+
+#include "shm/shard.h"
+
+#define POOL_NONE UINT32_MAX
+
+/* The number of a pool address in the header, or POOL_NONE. */
+uint32_t pool_address(const struct layout_header *h, uint32_t ip4);
+
+/* The shard of a pool port (all protocols), and the slot in it. address is a number below header.addresses_used. */
+struct pool_place {
+	uint32_t shard, slot;
+};
+struct pool_place pool_place(const struct layout *l, const struct layout_secret *secret, uint32_t address,
+			     enum nat64_proto proto, uint16_t port);
+
+/* The port of a pool slot of shard number n. */
+uint16_t pool_port(const struct layout *l, const struct layout_secret *secret, unsigned n, uint32_t slot);
+
+/*
+ * The slot of a free port of this address and protocol in this shard, each with the same probability and none
+ * predictable without the key (RFC 6056, RFC 7857 section 9); POOL_NONE when all are in use. Nothing is taken until
+ * record_create_owner.
+ */
+uint32_t pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16]);
+
+#endif

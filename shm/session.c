@@ -1,0 +1,203 @@
+/*
+ * session.c - the sessions of a binding
+ *
+ * Most bindings have one session, which lies inline in the record: no look-up, no second cache line. The others are
+ * found by their own index. That a session belongs to a binding is said by the session alone (slot and generation),
+ * so nothing has to be unlinked when a binding ends.
+ * Must never: follow a slot of the slab without checking it against the layout.
+ */
+#include "shm/hash.h"
+#include "shm/index.h"
+#include "shm/session.h"
+
+static uint64_t
+hash_of(const uint8_t key[16], uint32_t slot, uint32_t remote4, uint16_t remote_port)
+{
+	uint64_t word[2] = { (uint64_t)slot << 32 | remote4, remote_port };
+
+	return hash_words(key, word, 2);
+}
+
+static uint64_t
+key_of(const struct shard *s, uint32_t slot)
+{
+	return (uint64_t)(slot + 1) << 32 | record_generation(&s->records[slot]);
+}
+
+uint32_t
+session_find(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4, uint16_t remote_port)
+{
+	const struct record *r = &s->records[slot];
+	struct index_walk w;
+	uint64_t want;
+	int64_t n;
+
+	if (r->remote4 == remote4 && r->remote_port == remote_port && (r->flags & RECORD_INLINE))
+		return SESSION_INLINE;
+	if (r->sessions <= !!(r->flags & RECORD_INLINE))
+		return SESSION_NONE;
+	want = key_of(s, slot);
+	w = index_begin(s->session_index, s->l->session_buckets, hash_of(key, slot, remote4, remote_port));
+	while ((n = index_next(&w)) >= 0) {
+		const struct session *e = &s->sessions[n];
+
+		if (n < s->l->g.shard_sessions && e->key == want && e->remote4 == remote4 &&
+		    e->remote_port == remote_port)
+			return (uint32_t)n;
+	}
+	return SESSION_NONE;
+}
+
+/* The lowest free place of the slab, so that its memory stays dense; SESSION_NONE when there is none. */
+static uint32_t
+slab_place(const struct shard *s)
+{
+	uint32_t words = (s->l->g.shard_sessions + 4095) / 4096;
+
+	for (uint32_t i = 0; i < words; i++) {
+		uint32_t word, n;
+
+		if (s->session_summary[i] == 0)
+			continue;
+		word = i * 64 + (unsigned)__builtin_ctzll(s->session_summary[i]);
+		if (word >= (s->l->g.shard_sessions + 63) / 64 || s->session_free[word] == 0)
+			return SESSION_NONE;
+		n = word * 64 + (unsigned)__builtin_ctzll(s->session_free[word]);
+		return n < s->l->g.shard_sessions ? n : SESSION_NONE;
+	}
+	return SESSION_NONE;
+}
+
+/* The record's after-image with `change` more sessions; state, expiry and flags as they are. */
+static struct shard_intent
+record_image(const struct shard *s, uint32_t slot, int change)
+{
+	const struct record *r = &s->records[slot];
+	enum shard_total total = change > 0 ? SHARD_SESSIONS_CREATED : SHARD_SESSIONS_ENDED;
+	uint32_t cell = total * NAT64_N_PROTOS + r->proto % NAT64_N_PROTOS;
+
+	return (struct shard_intent) {
+		.effects = SHARD_RECORD | SHARD_SESSION_TOTAL,
+		.slot = slot,
+		.record_state = r->state,
+		.record_flags = r->flags,
+		.record_sessions = r->sessions + (uint32_t)change,
+		.expires = s->expires[slot],
+		.session_total = cell,
+		.session_total_value = s->head->total[cell] + 1,
+	};
+}
+
+static uint64_t
+alive(const struct shard *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned p = 0; p < NAT64_N_PROTOS; p++)
+		n += shard_alive(s, SHARD_SESSIONS_CREATED, p);
+	return n;
+}
+
+bool
+session_room(const struct shard *s)
+{
+	return alive(s) < s->l->g.shard_sessions;
+}
+
+uint32_t
+session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4, uint16_t remote_port,
+		  uint8_t tcp, uint32_t expires)
+{
+	struct record *r = &s->records[slot];
+	struct shard_intent in = record_image(s, slot, +1);
+	uint64_t hash = hash_of(key, slot, remote4, remote_port);
+	struct session *e;
+	int64_t cell;
+	uint32_t n;
+
+	if (!session_room(s))
+		return SESSION_NONE;
+	if (!(r->flags & RECORD_INLINE)) {
+		r->remote4 = remote4;
+		r->remote_port = remote_port;
+		atomic_store_8(&r->tcp, tcp);
+		in.record_flags |= RECORD_INLINE;
+		in.expires = expires;
+		shard_commit_owner(s, &in);
+		return SESSION_INLINE;
+	}
+	n = slab_place(s);
+	cell = index_place(s->session_index, s->l->session_buckets, hash);
+	if (n == SESSION_NONE || cell < 0)
+		return SESSION_NONE;
+	e = &s->sessions[n];
+	e->remote4 = remote4;
+	e->remote_port = remote_port;
+	atomic_store_8(&e->tcp, tcp);
+	atomic_store_32(&e->expires, expires);
+	in.effects |= SHARD_SESSION | SHARD_SESSION_INDEX;
+	in.session = n;
+	in.session_key = key_of(s, slot);
+	in.session_cell = (uint32_t)cell;
+	in.session_value = index_value(hash, n);
+	shard_commit_owner(s, &in);
+	return n;
+}
+
+/* The slab's after-image without session n of the binding that was in slot. */
+static void
+slab_remove(const struct shard *s, const uint8_t key[16], struct shard_intent *in, uint32_t slot, uint32_t n)
+{
+	const struct session *e = &s->sessions[n];
+	int64_t cell = index_cell(s->session_index, s->l->session_buckets,
+				  hash_of(key, slot, e->remote4, e->remote_port), n);
+
+	in->effects |= SHARD_SESSION;
+	in->session = n;
+	in->session_bit = 1;
+	if (cell >= 0) {
+		in->effects |= SHARD_SESSION_INDEX;
+		in->session_cell = (uint32_t)cell;
+	}
+}
+
+void
+session_remove_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t number)
+{
+	struct shard_intent in = record_image(s, slot, -1);
+
+	if (number == SESSION_INLINE)
+		in.record_flags &= ~(uint32_t)RECORD_INLINE;
+	else
+		slab_remove(s, key, &in, slot, number);
+	shard_commit_owner(s, &in);
+}
+
+void
+session_remove_orphan_owner(struct shard *s, const uint8_t key[16], uint32_t number)
+{
+	struct shard_intent in = { 0 };
+
+	slab_remove(s, key, &in, session_slot(&s->sessions[number]), number);
+	shard_commit_owner(s, &in);
+}
+
+bool
+session_read(const struct shard *s, uint32_t number, struct session *copy)
+{
+	const struct session *e = &s->sessions[number];
+
+	for (unsigned try = 0; try < 3; try++) {
+		uint64_t before = atomic_load_64(&e->key);
+
+		if (before == 0)
+			return false;
+		memcpy(copy, e, sizeof(*copy));
+		atomic_fence();
+		if (atomic_load_64(&e->key) == before) {
+			copy->key = before;
+			return true;
+		}
+	}
+	return false;
+}
