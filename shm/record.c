@@ -110,6 +110,7 @@ record_create_owner(struct shard *s, uint32_t slot, const struct record_key *k, 
 	fill(r, k, ip4, port4, now);
 	r->remote4 = first->remote4;
 	r->remote_port = first->remote_port;
+	r->via = first->via;
 	atomic_store_8(&r->tcp, first->tcp);
 	pool_change(s, &in, -1, 0);
 	total_add(s, &in, SHARD_BINDINGS_CREATED, k->proto);

@@ -105,12 +105,11 @@ session_room(const struct shard *s)
 }
 
 uint32_t
-session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4, uint16_t remote_port,
-		  uint8_t tcp, uint32_t expires)
+session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_first *first)
 {
 	struct record *r = &s->records[slot];
 	struct shard_intent in = record_image(s, slot, +1);
-	uint64_t hash = hash_of(key, slot, remote4, remote_port);
+	uint64_t hash = hash_of(key, slot, first->remote4, first->remote_port);
 	struct session *e;
 	int64_t cell;
 	uint32_t n;
@@ -118,11 +117,12 @@ session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_
 	if (!session_room(s))
 		return SESSION_NONE;
 	if (!(r->flags & RECORD_INLINE)) {
-		r->remote4 = remote4;
-		r->remote_port = remote_port;
-		atomic_store_8(&r->tcp, tcp);
+		r->remote4 = first->remote4;
+		r->remote_port = first->remote_port;
+		r->via = first->via;
+		atomic_store_8(&r->tcp, first->tcp);
 		in.record_flags |= RECORD_INLINE;
-		in.expires = expires;
+		in.expires = first->expires;
 		shard_commit_owner(s, &in);
 		return SESSION_INLINE;
 	}
@@ -131,10 +131,11 @@ session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_
 	if (n == SESSION_NONE || cell < 0)
 		return SESSION_NONE;
 	e = &s->sessions[n];
-	e->remote4 = remote4;
-	e->remote_port = remote_port;
-	atomic_store_8(&e->tcp, tcp);
-	atomic_store_32(&e->expires, expires);
+	e->remote4 = first->remote4;
+	e->remote_port = first->remote_port;
+	e->via = first->via;
+	atomic_store_8(&e->tcp, first->tcp);
+	atomic_store_32(&e->expires, first->expires);
 	in.effects |= SHARD_SESSION | SHARD_SESSION_INDEX;
 	in.session = n;
 	in.session_key = key_of(s, slot);

@@ -22,7 +22,7 @@ struct session {
 	uint32_t remote4;
 	uint16_t remote_port;		/* 0 for ICMP */
 	uint8_t tcp;			/* atomic; enum tcpname */
-	uint8_t pad;
+	uint8_t via;			/* number of the prefix that the IPv6 host uses for it */
 	uint32_t expires;		/* atomic; table seconds */
 	uint32_t pad2;
 };
@@ -36,8 +36,7 @@ uint32_t session_find(const struct shard *s, const uint8_t key[16], uint32_t slo
 bool session_room(const struct shard *s);
 
 /* Add one to the live binding in slot. Returns its number, or SESSION_NONE when the shard is full. */
-uint32_t session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,
-			   uint16_t remote_port, uint8_t tcp, uint32_t expires);
+uint32_t session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_first *first);
 
 /* End a session of the live binding in slot. The binding stays, even without sessions. */
 void session_remove_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t number);
