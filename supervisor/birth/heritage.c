@@ -1,0 +1,220 @@
+/*
+ * heritage.c - take over the descriptors and map the memory that nat64d left for this child
+ *
+ * A child has no other source of authority than these numbered descriptors, so everything here happens once, between
+ * exec and work, and ends with heritage_settle_*: after it the descriptors that could re-open, resize or map more of
+ * the regions are closed, and only mappings remain.
+ *
+ * A region is never mapped whole. First an inaccessible range of its full size, with an inaccessible page before and
+ * behind it, is reserved; then each part the child is entitled to is mapped over its place in that range. What stays
+ * inaccessible (the secret for ctl, other workers' shards for a worker) kills the child that touches it, instead of
+ * giving the data away.
+ *
+ * Must never: map a part writable that layout.h does not give to this child; trust a size that the kernel does not
+ * confirm; keep a descriptor of a region or of the paper beyond heritage_settle_*.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "supervisor/birth/heritage.h"
+
+#ifdef SANITIZED
+#define HERITAGE_STDERR 2		/* sanitizers report there */
+#else
+#define HERITAGE_STDERR (-1)
+#endif
+
+int
+heritage_take(struct heritage *h, enum heritage_kind kind)
+{
+	ssize_t n = pread(HERITAGE_PAPER, h, sizeof(*h), 0);
+
+	if (n < 0)
+		return -errno;
+	if (n != (ssize_t)sizeof(*h) || h->magic != HERITAGE_MAGIC || h->size != sizeof(*h) || h->kind != kind)
+		return -EPROTO;
+	if (h->tenants > CONFIG_MAX_TENANTS || h->workers > CONFIG_MAX_WORKERS)
+		return -EPROTO;
+	h->name[CONFIG_NAME_MAX - 1] = '\0';
+	close(HERITAGE_PAPER);
+	return 0;
+}
+
+/* Is fd a file of exactly size bytes? Then no page of a mapping of it lies behind its end. */
+static bool
+heritage_sized(int fd, uint64_t size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size == size;
+}
+
+/* Check the header of the region in fd and compute its layout. Returns NULL or what is wrong. */
+static const char *
+heritage_layout(struct layout *l, int fd, uint64_t size)
+{
+	size_t length = (sizeof(struct layout_header) + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
+	const char *wrong;
+	void *header;
+
+	if (!heritage_sized(fd, size) || size < length)
+		return "the region is not there or has another size than announced";
+	header = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+	if (header == MAP_FAILED)
+		return "the header of the region cannot be mapped";
+	wrong = layout_check(l, header, (size_t)size);
+	munmap(header, length);
+	return wrong;
+}
+
+/* Reserve size bytes nobody can touch, with a guard page on either side. Returns NULL when there is no room. */
+static uint8_t *
+heritage_reserve(size_t size)
+{
+	uint8_t *base = mmap(NULL, size + 2 * LAYOUT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return base == MAP_FAILED ? NULL : base + LAYOUT_PAGE;
+}
+
+/* Map bytes from to to of fd over their place in the reserved range. */
+static bool
+heritage_part(uint8_t *base, int fd, size_t from, size_t to, int prot)
+{
+	return from == to ||
+	       mmap(base + from, to - from, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)from) != MAP_FAILED;
+}
+
+/* Map the image in fd read-only and check it. Returns NULL or what is wrong. */
+static const char *
+heritage_image(const struct image **image, int fd)
+{
+	struct image *map;
+
+	if (!heritage_sized(fd, sizeof(struct image)))
+		return "the configuration image is not there or has another size";
+	map = mmap(NULL, sizeof(struct image), PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return "the configuration image cannot be mapped";
+	if (map->magic != IMAGE_MAGIC || map->size != sizeof(struct image) || atomic_load_32(&map->generation) == 0)
+		return "the configuration image is another build's";
+	*image = map;
+	return NULL;
+}
+
+const char *
+heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w)
+{
+	const struct layout_owners *owners;
+	struct layout *l = &m->layout;
+	const char *wrong;
+	uint8_t *base;
+
+	wrong = heritage_layout(l, HERITAGE_REGION, h->region_size[0]);
+	if (wrong)
+		return wrong;
+	if (w >= l->g.workers)
+		return "the region has no place for this worker";
+	base = heritage_reserve(l->size);
+	if (!base)
+		return "no address space for the region";
+	if (!heritage_part(base, HERITAGE_REGION, 0, l->counters, PROT_READ) ||
+	    !heritage_part(base, HERITAGE_REGION, l->counters, l->shards, PROT_READ | PROT_WRITE))
+		return "the region cannot be mapped";
+
+	owners = layout_at(base, l->owners);
+	for (unsigned s = 0; s < l->g.shards; s++) {
+		size_t at = layout_shard(l, s);
+
+		if (atomic_load_8(&owners->worker[s]) != w)
+			continue;
+		if (!heritage_part(base, HERITAGE_REGION, at, at + l->shard_size, PROT_READ | PROT_WRITE))
+			return "a shard cannot be mapped";
+	}
+	m->region = base;
+	return heritage_image(&m->image, HERITAGE_IMAGE);
+}
+
+const char *
+heritage_map_ctl(struct heritage_maps *m, const struct heritage *h, unsigned tenant)
+{
+	int region = HERITAGE_REGION + 2 * (int)tenant;
+	struct layout *l = &m->layout;
+	const char *wrong;
+	uint8_t *base;
+
+	if (tenant >= h->tenants)
+		return "there is no such tenant";
+	wrong = heritage_layout(l, region, h->region_size[tenant]);
+	if (wrong)
+		return wrong;
+	base = heritage_reserve(l->size);
+	if (!base)
+		return "no address space for the region";
+	if (!heritage_part(base, region, 0, l->secret, PROT_READ) ||
+	    !heritage_part(base, region, l->owners, l->size, PROT_READ))
+		return "the region cannot be mapped";
+	m->region = base;
+	return heritage_image(&m->image, HERITAGE_IMAGE + 2 * (int)tenant);
+}
+
+const struct status *
+heritage_map_status(void)
+{
+	struct status *map;
+
+	if (!heritage_sized(HERITAGE_STATUS, sizeof(struct status)))
+		return NULL;
+	map = mmap(NULL, sizeof(struct status), PROT_READ, MAP_SHARED, HERITAGE_STATUS, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	return map->magic == STATUS_MAGIC && map->size == sizeof(struct status) ? map : NULL;
+}
+
+/* Close every descriptor that is not among the n ascending ones in keep. Returns 0 or -errno. */
+static int
+heritage_close_others(const int *keep, unsigned n)
+{
+	unsigned from = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if ((unsigned)keep[i] > from && close_range(from, (unsigned)keep[i] - 1, 0) != 0)
+			return -errno;
+		from = (unsigned)keep[i] + 1;
+	}
+	return close_range(from, ~0U, 0) == 0 ? 0 : -errno;
+}
+
+int
+heritage_settle_worker(const struct heritage *h, unsigned w)
+{
+	int keep[3 + CONFIG_MAX_WORKERS];
+	unsigned n = 0;
+
+	if (w >= h->workers)
+		return -EINVAL;
+	if (dup2(HERITAGE_QUEUES + (int)w, HERITAGE_QUEUE) < 0 || dup2(HERITAGE_BELLS + (int)w, HERITAGE_BELL) < 0)
+		return -errno;
+	if (HERITAGE_STDERR >= 0)
+		keep[n++] = HERITAGE_STDERR;
+	keep[n++] = HERITAGE_QUEUE;
+	keep[n++] = HERITAGE_BELL;
+	for (unsigned i = 0; i < h->workers; i++)
+		keep[n++] = HERITAGE_BELLS + (int)i;
+	return heritage_close_others(keep, n);
+}
+
+int
+heritage_settle_ctl(const struct heritage *h)
+{
+	int keep[4 + HERITAGE_PAPER - HERITAGE_METRICS];
+	unsigned n = 0;
+
+	if (h->listeners > HERITAGE_PAPER - HERITAGE_METRICS)
+		return -EINVAL;
+	for (int fd = 0; fd <= HERITAGE_CONTROL; fd++)
+		keep[n++] = fd;
+	for (unsigned i = 0; i < h->listeners; i++)
+		keep[n++] = HERITAGE_METRICS + (int)i;
+	return heritage_close_others(keep, n);
+}
