@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# shell.sh [FILE...] - shellcheck over every script of the tree
+set -euo pipefail
+
+if [ $# = 0 ]; then
+	mapfile -t files < <(git ls-files -co --exclude-standard '*.sh' .ci/run | while read -r f; do
+		if [ -e "$f" ]; then echo "$f"; fi
+	done)
+	set -- "${files[@]}"
+fi
+shellcheck --external-sources --source-path=SCRIPTDIR "$@"
+echo "shell: $# scripts, nothing found"
