@@ -8,5 +8,5 @@ if [ $# = 0 ]; then
 	done)
 	set -- "${files[@]}"
 fi
-shellcheck --external-sources --source-path=SCRIPTDIR "$@"
+shellcheck "$@"
 echo "shell: $# scripts, nothing found"

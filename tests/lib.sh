@@ -1,0 +1,346 @@
+# shellcheck shell=bash
+# lib.sh - what every system test stands on: a small internet, a gateway in it, checks, and leaving no trace
+#
+#   client 2001:db8:1::2 ─┐                                 ┌─ server 203.0.113.2, 203.0.113.3
+#                         gateway ── 192.0.2.0/30 ── router ┘
+#   other  2001:db8:2::2 ─┘  pool 198.51.100.8/29, prefix 64:ff9b::/96
+#
+# Five network namespaces named n64t-PID-..., PID being the test's, so tests can run side by side. Everything a test starts is
+# recorded and ended by its own pid; namespaces and files go when the test ends, also by a signal. What a test left that
+# was killed outright, the next one removes.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+B=$(cd "$top" && realpath "${B:-build}")
+T=/tmp/n64t-$$
+# shellcheck disable=SC2034 # used by the tests
+SERVER=64:ff9b::203.0.113.2
+passed=0 failed=0
+
+# ns NAME COMMAND... - run it in one of the namespaces
+ns()
+{
+	ip netns exec "n64t-$$-$1" "${@:2}"
+}
+
+# wait_for SECONDS COMMAND... - until it succeeds, at most that long
+wait_for()
+{
+	local end=$((SECONDS + $1))
+
+	until "${@:2}" >"$T/waiting" 2>&1; do
+		if ((SECONDS >= end)); then
+			echo "not within $1 s: ${*:2}"
+			cat "$T/waiting"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# start NAMESPACE COMMAND... - in the background, in a session of its own, to be ended at the latest with the test.
+# $T/pid holds its pid, $T/NAMESPACE-COMMAND.log what it says.
+start()
+{
+	local name=${2##*/}
+
+	setsid ip netns exec "n64t-$$-$1" "${@:2}" >>"$T/$1-$name.log" 2>&1 </dev/null &
+	echo $! | tee "$T/pid" >>"$T/pids"
+}
+
+alive()
+{
+	[ -e "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
+gone()
+{
+	! alive "$1"
+}
+
+# end PID [SECONDS] - ask a process to end, wait for it, insist
+end()
+{
+	kill "$1" 2>/dev/null || return 0
+	wait_for "${2:-5}" gone "$1" || { kill -9 "$1" 2>/dev/null || true; return 1; }
+}
+
+# remove PID - everything that the test with this pid had: processes, namespaces, files
+# A recorded pid may belong to somebody else by now, so only what lives in the test's namespaces is ended, and then
+# those of our programs that live in a session which one of those began.
+remove()
+{
+	local pid name dir=/tmp/n64t-$1 names sid
+
+	names=$(ip netns list | grep -o "^n64t-$1-[a-z]*" || true)
+	for name in $names; do
+		for pid in $(ip netns pids "$name"); do
+			if grep -qx "$pid" "$dir/pids" 2>/dev/null; then
+				kill "$pid" 2>/dev/null || true
+			fi
+		done
+	done
+	for name in $names; do
+		for _ in {1..200}; do
+			[ -n "$(ip netns pids "$name")" ] || break
+			sleep 0.05
+		done
+		for pid in $(ip netns pids "$name"); do
+			kill -9 "$pid" 2>/dev/null || true
+		done
+	done
+	for sid in $(cat "$dir/pids" 2>/dev/null || true); do
+		for pid in $(pgrep -s "$sid" 'nat64' || true); do
+			kill -9 "$pid" 2>/dev/null || true
+		done
+	done
+	for name in $names; do
+		ip netns del "$name"
+		rm -rf "/etc/netns/$name"
+	done
+	rm -rf "$dir"
+}
+
+# leftovers - remove what tests left that no longer live
+leftovers()
+{
+	local pid
+
+	for pid in $( (ip netns list; ls /tmp) | sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
+		[ -e "/proc/$pid" ] || remove "$pid"
+	done
+}
+
+on_exit()
+{
+	local rc=$?
+
+	trap '' INT TERM
+	set +e
+	remove $$ >/dev/null 2>&1
+	exit $rc
+}
+
+[ "$(id -u)" = 0 ] || { echo "${0##*/}: namespaces need root" >&2; exit 1; }
+leftovers
+trap on_exit EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -m 755 "$T"
+: >"$T/pids"
+
+# link A ADDRESS B ADDRESS - a cable between two namespaces; each end is named after what it leads to
+link()
+{
+	ip link add "to-$3" netns "n64t-$$-$1" type veth peer name "to-$1" netns "n64t-$$-$3"
+	ip -n "n64t-$$-$1" addr add "$2" dev "to-$3"
+	ip -n "n64t-$$-$3" addr add "$4" dev "to-$1"
+	ip -n "n64t-$$-$1" link set "to-$3" up
+	ip -n "n64t-$$-$3" link set "to-$1" up
+}
+
+# net_up - raise the picture above, without the gateway's program
+net_up()
+{
+	local name
+
+	for name in client other gateway router server; do
+		ip netns add "n64t-$$-$name"
+		ip -n "n64t-$$-$name" link set lo up
+		ns $name sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.dad_transmits=0 \
+			net.ipv6.conf.all.accept_dad=0 net.ipv4.ping_group_range='0 2147483647'
+	done
+	ns gateway sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	ns router sysctl -qw net.ipv4.ip_forward=1
+	# A gateway and a router that answer every probe: Linux would tell a host of one error a second.
+	ns gateway sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+	ns router sysctl -qw net.ipv4.icmp_ratelimit=0
+	ns server sysctl -qw net.ipv4.icmp_ratelimit=0
+	ns client sysctl -qw net.ipv6.icmp.ratelimit=0
+	link client 2001:db8:1::2/64 gateway 2001:db8:1::1/64
+	link other 2001:db8:2::2/64 gateway 2001:db8:2::1/64
+	link gateway 192.0.2.1/30 router 192.0.2.2/30
+	link router 203.0.113.1/24 server 203.0.113.2/24
+	ip -n "n64t-$$-server" addr add 203.0.113.3/24 dev to-router
+	ip -n "n64t-$$-client" route add default via 2001:db8:1::1
+	ip -n "n64t-$$-other" route add default via 2001:db8:2::1
+	ip -n "n64t-$$-gateway" route add default via 192.0.2.2
+	ip -n "n64t-$$-router" route add 198.51.100.0/24 via 192.0.2.1
+	ip -n "n64t-$$-server" route add default via 203.0.113.1
+}
+
+# config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds lines for [gateway].
+config()
+{
+	cat >"$T/nat64.ini" <<-END
+		[gateway]
+		run-dir = $T/run
+		${GATEWAY-}
+
+		[tenant lab]
+		device = nat64
+		workers = ${WORKERS-1}
+		pool = 198.51.100.8/29
+		source = 2001:db8::/32
+		allow = 203.0.113.0/24
+		allow = 192.0.2.0/24
+	END
+	printf '%s\n' "$@" >>"$T/nat64.ini"
+}
+
+# gateway_start - run nat64d with $T/nat64.ini in the gateway until it says ready; its pid goes to $T/nat64d.pid
+gateway_start()
+{
+	: >"$T/gateway-nat64d.log"
+	start gateway "$B/nat64d" -c "$T/nat64.ini"
+	cp "$T/pid" "$T/nat64d.pid"
+	wait_for 20 gateway_settled
+	grep -q 'nat64d: ready' "$T/gateway-nat64d.log" || { cat "$T/gateway-nat64d.log"; return 1; }
+}
+
+gateway_settled()
+{
+	grep -q 'nat64d: ready' "$T/gateway-nat64d.log" || gone "$(cat "$T/nat64d.pid")"
+}
+
+# begin - start the gateway as a test of its own; without it the others would say nothing
+begin()
+{
+	check 'the gateway starts' gateway_start
+	[ $failed = 0 ] || { finish; exit 1; }
+}
+
+gateway_stop()
+{
+	end "$(cat "$T/nat64d.pid")" 15
+}
+
+# ctl WORD... - nat64ctl of the gateway under test
+ctl()
+{
+	"$B/nat64ctl" -s "$T/run/control.sock" "$@"
+}
+
+# pick EXPRESSION - of the JSON on stdin, which is d; lists are printed with blanks between
+pick()
+{
+	python3 -c 'import json, sys
+d = json.load(sys.stdin)
+x = eval(sys.argv[1])
+print(*x) if isinstance(x, list) else print(x)' "$1"
+}
+
+# counter NAME - its value, a verdict's from both sides together
+counter()
+{
+	ctl --json show counters | pick "sum(c['value'] for c in d['counters'] if c['name'] == '$1')"
+}
+
+# listening NAMESPACE PORT - does somebody there take TCP connections on it?
+listening()
+{
+	[ -n "$(ns "$1" ss -Hltn "sport = :$2")" ]
+}
+
+# peer NAMESPACE WHAT ... - talk as tests/net.py does
+peer()
+{
+	ns "$1" python3 "$top/tests/net.py" "${@:2}"
+}
+
+# echo_server NAMESPACE ADDRESS PORT - echo TCP and UDP from now on
+echo_server()
+{
+	start "$1" python3 "$top/tests/net.py" serve "$2" "$3"
+	wait_for 5 listening "$1" "$3"
+}
+
+# ping_server [NAMESPACE] - one echo to the server and back
+ping_server()
+{
+	expect ' 0% packet loss' -- ns "${1-client}" ping -6 -n -c 1 -W 5 "$SERVER"
+}
+
+# worker_pids - of the workers at work
+worker_pids()
+{
+	ctl --json show workers | pick "[w['pid'] for w in d['workers'] if w['state'] == 'running']"
+}
+
+# running N - are exactly N workers at work?
+running()
+{
+	[ "$(worker_pids | wc -w)" = "$1" ]
+}
+
+# law1 - every packet read has exactly one verdict, and what was handed over has arrived
+law1()
+{
+	wait_for 5 law1_now
+}
+
+law1_now()
+{
+	ctl --json show counters | python3 "$top/tests/law1.py"
+}
+
+# expect WORD... -- COMMAND... - its output holds every word
+expect()
+{
+	local words=() out word rc=0
+
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	out=$("${@:2}" 2>&1) || rc=$?
+	[ $rc = 0 ] || { echo "$out"; echo "exit $rc of: ${*:2}"; return 1; }
+	for word in "${words[@]}"; do
+		grep -qF -- "$word" <<<"$out" || { echo "$out"; echo "no \"$word\" from: ${*:2}"; return 1; }
+	done
+}
+
+# exits STATUS COMMAND... - it ends with this status; its output is in $T/said
+exits()
+{
+	local rc=0
+
+	"${@:2}" >"$T/said" 2>&1 || rc=$?
+	[ "$rc" = "$1" ] || { cat "$T/said"; echo "exit $rc, not $1: ${*:2}"; return 1; }
+}
+
+# check NAME COMMAND... - one test: run the command (mostly a function) and say how it went
+check()
+{
+	local name=$1 rc
+
+	set +e
+	(
+		set -e
+		"${@:2}"
+	) >"$T/out" 2>&1
+	rc=$?
+	set -e
+	if [ $rc = 0 ]; then
+		passed=$((passed + 1))
+		echo "ok $name"
+		return
+	fi
+	failed=$((failed + 1))
+	echo "FAILED $name: $(tail -1 "$T/out")"
+	sed 's/^/    /' "$T/out"
+	if [ -s "$T/gateway-nat64d.log" ]; then
+		echo "    --- the gateway's log"
+		tail -20 "$T/gateway-nat64d.log" | sed 's/^/    /'
+		echo "    --- its counters"
+		{ timeout 5 "$B/nat64ctl" -s "$T/run/control.sock" --csv show counters 2>&1 || true; } | grep -v ',0$' |
+			sed 's/^/    /' || true
+	fi
+}
+
+# finish - the last line of every test script
+finish()
+{
+	echo "$passed passed, $failed failed"
+	[ $failed = 0 ]
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""net.py WHAT ... - the small peers that system tests talk to
+
+  serve ADDRESS PORT             echo TCP and UDP, each answer led by the address and port it sees; until killed
+  tcp ADDRESS PORT TEXT          connect, send a line, print the answer
+  udp ADDRESS PORT TEXT [LPORT]  send a datagram, print the answer; "refused" if an ICMP error says so
+  flows ADDRESS PORT N PREFIX    N UDP flows, each from its own address below PREFIX (a /48); print the answers' number
+  pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
+  embed PREFIX/LENGTH IPV4       the IPv4 address in the prefix, RFC 6052
+  timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
+"""
+import ipaddress
+import select
+import socket
+import sys
+import time
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def serve(address, port):
+    udp = socket.socket(family(address), socket.SOCK_DGRAM)
+    udp.bind((address, int(port)))
+    tcp = socket.socket(family(address), socket.SOCK_STREAM)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tcp.bind((address, int(port)))
+    tcp.listen(64)
+    peers = {}
+    while True:
+        for s in select.select([udp, tcp, *peers], [], [])[0]:
+            if s is udp:
+                data, who = udp.recvfrom(65536)
+                udp.sendto(b"%s %d " % (who[0].encode(), who[1]) + data, who)
+            elif s is tcp:
+                connection, who = tcp.accept()
+                peers[connection] = who
+            else:
+                try:
+                    data = s.recv(65536)
+                except OSError:
+                    data = b""
+                if data:
+                    s.sendall(b"%s %d " % (peers[s][0].encode(), peers[s][1]) + data)
+                else:
+                    s.close()
+                    del peers[s]
+
+
+def tcp(address, port, text):
+    with socket.create_connection((address, int(port)), timeout=5) as s:
+        s.sendall(text.encode())
+        print(s.recv(65536).decode())
+
+
+def udp(address, port, text, local="0"):
+    with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+        s.settimeout(3)
+        s.bind(("", int(local)))
+        s.connect((address, int(port)))
+        s.send(text.encode())
+        try:
+            print(s.recv(65536).decode())
+        except ConnectionRefusedError:
+            print("refused")
+        except PermissionError:
+            print("prohibited")
+
+
+def flows(address, port, n, prefix):
+    net = ipaddress.ip_network(prefix)
+    sockets = []
+    for i in range(int(n)):
+        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        s.setsockopt(socket.IPPROTO_IPV6, 75, 1)  # IPV6_TRANSPARENT: any source address
+        s.bind((str(net.network_address + (i << 64) + 9), 0))
+        s.sendto(b"%d" % i, (address, int(port)))
+        sockets.append(s)
+    end, answered = time.monotonic() + 3, set()
+    while len(answered) < len(sockets) and time.monotonic() < end:
+        for s in select.select(sockets, [], [], 0.1)[0]:
+            s.recv(65536)
+            answered.add(s)
+    print(len(answered))
+
+
+def pinhole(address, port, local):
+    with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+        s.bind(("", int(local)))
+        s.sendto(b"open", (address, int(port)))
+        print(s.recv(65536).decode(), flush=True)
+        while True:
+            data, who = s.recvfrom(65536)
+            s.sendto(b"%s %d " % (who[0].encode(), who[1]) + data, who)
+
+
+def embed(prefix, ip4):
+    net = ipaddress.ip_network(prefix)
+    octets = bytearray(net.network_address.packed)
+    at = net.prefixlen // 8
+    for b in ipaddress.ip_address(ip4).packed:
+        at += at == 8
+        octets[at] = b
+        at += 1
+    print(ipaddress.ip_address(bytes(octets)))
+
+
+def timed(address, port, n):
+    answers = 0
+    with socket.create_connection((address, int(port)), timeout=10) as s:
+        for i in range(int(n)):
+            s.sendall(b"%d" % i)
+            answers += bool(s.recv(65536))
+            time.sleep(0.1)
+    print(answers)
+
+
+globals()[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# 150-sandbox.sh - what the running children can still do, as the kernel sees it from outside
+#
+# Rows 16 to 19 of the sandbox's test table, for every child: filter, capabilities, uid, descriptors, mappings, namespaces,
+# root; and a worker that is stopped and continued, or whose sleep is interrupted, goes on.
+source "$(dirname "$0")/../lib.sh"
+
+# row PID NAME VALUE - a line of /proc/PID/status
+row()
+{
+	local is
+
+	is=$(sed -n "s/^$2:[ \t]*//p" "/proc/$1/status" | xargs)
+	[ "$is" = "$3" ] || { echo "$2 of $1 is <$is>, not <$3>"; return 1; }
+}
+
+# locked PID UID
+locked()
+{
+	local cap
+
+	row "$1" Seccomp 2
+	row "$1" NoNewPrivs 1
+	for cap in CapInh CapPrm CapEff CapBnd CapAmb; do
+		row "$1" $cap 0000000000000000
+	done
+	row "$1" Uid "$2 $2 $2 $2"
+	row "$1" Gid "$2 $2 $2 $2"
+	row "$1" Groups ''
+	row "$1" Threads 1
+}
+
+all_locked()
+{
+	local pid
+
+	for pid in $(worker_pids); do
+		locked "$pid" 64641
+	done
+	locked "$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)" 64640
+}
+
+# A worker: its queue, its bell, the bells of all workers.
+descriptors()
+{
+	local pid fds
+
+	for pid in $(worker_pids); do
+		fds=$(find "/proc/$pid/fd" -type l -printf '%f %l\n' | sort -n)
+		echo "$fds"
+		[ "$(cut -d' ' -f1 <<<"$fds" | xargs)" = '3 4 16 17' ]
+		grep -q '^3 /dev/net/tun' <<<"$fds"
+		[ "$(grep -c 'anon_inode:\[eventfd\]' <<<"$fds")" = 3 ]
+	done
+}
+
+ctl_descriptors()
+{
+	local fds
+
+	fds=$(find "/proc/$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)/fd" -type l -printf '%f %l\n' | sort -n)
+	echo "$fds"
+	! grep -E 'tun|memfd' <<<"$fds"
+}
+
+maps()
+{
+	local pid
+
+	for pid in $(worker_pids) $(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld); do
+		grep -E '^[^ ]+ .wx' "/proc/$pid/maps" && return 1
+	done
+	# ctl maps every region, and none of them writable
+	grep memfd "/proc/$pid/maps"
+	! grep -E '^[^ ]+ .w.*memfd' "/proc/$pid/maps"
+}
+
+namespaces()
+{
+	local pid kind
+
+	for pid in $(worker_pids) $(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld); do
+		for kind in net mnt ipc uts; do
+			if [ "$(readlink "/proc/$pid/ns/$kind")" = "$(readlink "/proc/$(cat "$T/nat64d.pid")/ns/$kind")" ]; then
+				echo "$pid shares the $kind namespace of nat64d"
+				return 1
+			fi
+		done
+		[ -z "$(ls -A "/proc/$pid/root/")" ] || { echo "$pid sees files:"; ls -A "/proc/$pid/root/"; return 1; }
+	done
+}
+
+# Every missing layer is told, and here none is.
+told()
+{
+	ctl --json show workers | pick "[w['sandbox'] for w in d['workers']]" | tee "$T/sandbox"
+	! grep -qi missing "$T/sandbox"
+}
+
+continued()
+{
+	local pid before
+
+	before=$(worker_pids)
+	for pid in $before; do
+		kill -STOP "$pid"
+		wait_for 5 grep -q '^State:.T' "/proc/$pid/status"
+		kill -CONT "$pid"
+	done
+	wait_for 10 ping_server
+	[ "$(worker_pids)" = "$before" ]
+}
+
+ctl_continued()
+{
+	local pid
+
+	pid=$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)
+	kill -STOP "$pid"
+	wait_for 5 grep -q '^State:.T' "/proc/$pid/status"
+	kill -CONT "$pid"
+	ctl show status
+	[ "$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)" = "$pid" ]
+}
+
+net_up
+WORKERS=2 config
+begin
+ping_server
+check 'filter, capabilities, uid' all_locked
+check 'descriptors of a worker' descriptors
+check 'descriptors of nat64-ctld' ctl_descriptors
+check 'mappings' maps
+check 'namespaces and root' namespaces
+check 'the sandbox is told' told
+check 'SIGSTOP and SIGCONT of workers' continued
+check 'SIGSTOP and SIGCONT of nat64-ctld' ctl_continued
+check 'law 1' law1
+finish
