@@ -71,6 +71,13 @@ addr_special4(uint32_t addr)
 	return NULL;
 }
 
+const struct addr_special *
+addr_special_all(unsigned *n)
+{
+	*n = sizeof(special) / sizeof(special[0]);
+	return special;
+}
+
 bool
 addr_illegal_source6(const struct ip6 *addr)
 {

@@ -53,6 +53,8 @@ struct addr_special {
 	bool never_wkp;			/* non-global in the sense of RFC 6052 section 3.1, documentation excepted */
 };
 const struct addr_special *addr_special4(uint32_t addr);
+/* All entries, *n of them. */
+const struct addr_special *addr_special_all(unsigned *n);
 
 /* Is this an IPv6 source that no packet on a wire may carry: unspecified, loopback, multicast? */
 bool addr_illegal_source6(const struct ip6 *addr);

@@ -1,0 +1,35 @@
+/*
+ * handoff.h - packets between the workers of a tenant
+ */
+#ifndef WORKER_HANDOFF_H
+#define WORKER_HANDOFF_H
+
+#include "shm/ring.h"
+
+struct handoff {
+	struct ring to[CONFIG_MAX_WORKERS], from[CONFIG_MAX_WORKERS];
+	struct layout_worker *line;	/* [workers] of the region */
+	unsigned self, workers;
+	uint32_t rung;			/* bit w: worker w has got something since the last handoff_ring */
+};
+
+/* Stand on the rings of worker `self` in a mapped region. */
+void handoff_open(struct handoff *h, void *region, const struct layout *l, unsigned self);
+
+/* Give a packet to another worker. Returns false when it has no room, or is no other worker. */
+bool handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len);
+
+/* Wake those who got something and sleep. Call once per batch. */
+void handoff_ring(struct handoff *h);
+
+/* Take the next packet that worker `from` left for us: its length, or 0. */
+uint32_t handoff_take(struct handoff *h, unsigned from, void *packet);
+
+/*
+ * Say that we are about to sleep. Returns true when we may: nothing is waiting, and who gives us something from now on
+ * rings our bell. handoff_awake takes it back.
+ */
+bool handoff_sleep(struct handoff *h);
+void handoff_awake(struct handoff *h);
+
+#endif

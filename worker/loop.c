@@ -1,0 +1,177 @@
+/*
+ * loop.c - read a batch, translate, count, write
+ *
+ * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate and
+ * write each, take what other workers handed over, move the clock hand a little. When a turn found nothing to do the
+ * worker sleeps in ppoll until a packet, the bell, or the next second.
+ * Per packet there is one read and one write, no other system call, no clock call, no lock, no allocation.
+ * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
+ */
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+#include "supervisor/birth/birth.h"
+#include "worker/handoff.h"
+#include "worker/loop.h"
+#include "worker/tunio.h"
+#include "worker/xlat/nat64.h"
+
+#define EXPIRE_BUSY 64			/* words of 64 ports or sessions per turn with packets, and without */
+#define EXPIRE_IDLE 4096
+
+struct loop {
+	struct nat64 nat64;
+	struct handoff handoff;
+	const struct image *image;
+	struct layout_worker *line;
+	uint8_t *buffers;
+	uint32_t stride, packet_size, generation, now;
+	uint64_t epoch;
+	unsigned worker;
+};
+
+static uint32_t
+clock_now(const struct loop *l)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint32_t)((uint64_t)t.tv_sec - l->epoch) + 1;	/* 0 means "no expiry" in the table */
+}
+
+static void
+count(const struct loop *l, enum nat64_side from, enum nat64_verdict verdict, uint32_t len, enum counters_id source)
+{
+	struct counters_row *row = l->nat64.row;
+
+	if (source == COUNTER_queue_packets)
+		counters_add_owner(&row->counter[from == NAT64_FROM_IP6 ? COUNTER_queue_bytes_ip6 :
+						COUNTER_queue_bytes_ip4], len);
+	counters_add_owner(&row->counter[source], 1);
+	counters_add_owner(&row->verdict[from][verdict], 1);
+}
+
+/* The fate of one packet of len bytes at data: translate, hand over or write, count. */
+static void
+packet(struct loop *l, uint8_t *data, uint32_t len, enum counters_id source)
+{
+	enum nat64_side from = data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
+	struct nat64_packet p = { .data = data, .len = len };
+	enum nat64_verdict verdict = nat64_translate(&l->nat64, &p, l->now);
+
+	if (verdict == NAT64_handed_over) {
+		if (!handoff_give(&l->handoff, p.to_worker, p.data, p.len))
+			verdict = NAT64_handover_full;
+	} else if (p.len > 0) {
+		if (tunio_write(p.data, p.len))
+			counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
+		else if (verdict == NAT64_translated)
+			verdict = NAT64_write_failed;
+	}
+	count(l, from, verdict, len, source);
+}
+
+static uint8_t *
+buffer(const struct loop *l, unsigned i)
+{
+	return l->buffers + (size_t)i * l->stride + LAYOUT_HEADROOM;
+}
+
+static unsigned
+from_queue(struct loop *l)
+{
+	uint32_t len[LAYOUT_BATCH];
+	unsigned n = 0;
+
+	while (n < LAYOUT_BATCH && (len[n] = tunio_read(buffer(l, n), l->packet_size)) > 0)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		packet(l, buffer(l, i), len[i], COUNTER_queue_packets);
+	return n;
+}
+
+static unsigned
+from_workers(struct loop *l)
+{
+	unsigned n = 0;
+	uint32_t len;
+
+	for (unsigned w = 0; w < l->handoff.workers; w++)
+		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer(l, 0))) > 0; i++, n++)
+			packet(l, buffer(l, 0), len, COUNTER_handover_packets);
+	return n;
+}
+
+static void
+take_configuration(struct loop *l)
+{
+	uint32_t generation;
+	const struct image_slot *slot = image_current(l->image, &generation);
+
+	if (generation == l->generation)
+		return;
+	nat64_configure(&l->nat64, &slot->config);
+	l->generation = generation;
+	atomic_store_32(&l->line->generation, generation);
+}
+
+static void
+wait_for_work(struct loop *l)
+{
+	struct pollfd fds[2] = { { .fd = HERITAGE_QUEUE, .events = POLLIN }, { .fd = HERITAGE_BELL, .events = POLLIN } };
+	struct timespec second = { .tv_sec = 1 };
+	uint64_t rings;
+
+	if (handoff_sleep(&l->handoff) && ppoll(fds, 2, &second, NULL) > 0 && fds[1].revents &&
+	    read(HERITAGE_BELL, &rings, sizeof(rings)) < 0)
+		rings = 0;		/* somebody else's fault; the bell has nothing to say */
+	handoff_awake(&l->handoff);
+}
+
+static void
+turn(struct loop *l)
+{
+	unsigned n;
+	bool lap;
+
+	atomic_store_64(&l->line->progress, l->line->progress + 1);
+	take_configuration(l);
+	l->now = clock_now(l);
+	n = from_queue(l);
+	n += from_workers(l);
+	handoff_ring(&l->handoff);
+	lap = nat64_expire(&l->nat64, l->now, n ? EXPIRE_BUSY : EXPIRE_IDLE);
+	if (n)
+		counters_add_owner(&l->nat64.row->counter[COUNTER_batches], 1);
+	else if (!lap)
+		wait_for_work(l);
+}
+
+const char *
+loop_run(struct heritage_maps *maps, unsigned w, uint32_t missing)
+{
+	static struct loop l;
+	const char *wrong;
+
+	l = (struct loop) {
+		.image = maps->image,
+		.line = (struct layout_worker *)layout_at(maps->region, maps->layout.workers) + w,
+		.buffers = (uint8_t *)layout_at(maps->region, maps->layout.buffers) +
+			   (size_t)w * LAYOUT_BATCH * maps->layout.buffer_stride,
+		.stride = maps->layout.buffer_stride,
+		.packet_size = maps->layout.g.packet_size,
+		.epoch = layout_header(maps->region)->epoch,
+		.worker = w,
+	};
+	wrong = nat64_attach(&l.nat64, maps->region, &maps->layout, w);
+	if (wrong)
+		return wrong;
+	handoff_open(&l.handoff, maps->region, &maps->layout, w);
+	atomic_store_32(&l.line->missing, missing);
+	atomic_store_32(&l.line->pid_seen, 0);
+	take_configuration(&l);
+	nat64_adopt(&l.nat64, clock_now(&l));
+	while (!atomic_load_32(&l.image->stop[w]))
+		turn(&l);
+	return NULL;
+}

@@ -1,0 +1,244 @@
+/*
+ * emit.c - the other family's header, written into the headroom (RFC 7915 sections 4.1 to 4.4 and 5.1 to 5.3)
+ *
+ * The transport header and the payload stay where they are. Everything that the old header said is in struct pkt, so
+ * the new one may be written over it. Checksums are patched by the difference between the old and the new addresses
+ * and ports, whatever the families; only an ICMP error, whose inside changes size, gets a new sum.
+ * The packet inside an error goes through rewrite() like any other, except that its TTL stays and it may be cut short.
+ * Must never: read a field of the old header after writing (the sums are taken first); write behind the packet's end.
+ */
+#include "worker/xlat/csum.h"
+#include "worker/xlat/emit.h"
+#include "worker/xlat/icmpmap.h"
+
+#define DF_ABOVE 1260			/* RFC 7915 section 5.1: smaller IPv4 packets may be fragmented */
+#define ERROR6_MAX 1280			/* an ICMPv6 error never exceeds the minimum MTU (RFC 4443 section 2.4 c) */
+
+static void
+put16(uint8_t *b, unsigned v)
+{
+	b[0] = (uint8_t)(v >> 8);
+	b[1] = (uint8_t)v;
+}
+
+static void
+put32(uint8_t *b, uint32_t v)
+{
+	put16(b, v >> 16);
+	put16(b + 2, v & 0xffff);
+}
+
+static uint32_t
+get32(const uint8_t *b)
+{
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static unsigned
+header_size(enum nat64_side family)
+{
+	return family == NAT64_FROM_IP6 ? PKT_IP6_HEADER : PKT_IP4_HEADER;
+}
+
+static enum nat64_side
+other(enum nat64_side family)
+{
+	return family == NAT64_FROM_IP6 ? NAT64_FROM_IP4 : NAT64_FROM_IP6;
+}
+
+/* Both addresses of an IP header, as a sum. */
+static uint64_t
+sum_addresses(const uint8_t *ip, enum nat64_side family)
+{
+	return family == NAT64_FROM_IP6 ? csum_add(0, ip + 8, 32) : csum_add(0, ip + 12, 8);
+}
+
+static uint8_t
+protocol_number(uint8_t proto, enum nat64_side family)
+{
+	if (proto == NAT64_TCP)
+		return PKT_PROTO_TCP;
+	if (proto == NAT64_UDP)
+		return PKT_PROTO_UDP;
+	return family == NAT64_FROM_IP6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP;
+}
+
+uint8_t *
+emit_header(uint8_t *end, enum nat64_side to, const struct emit_header *h)
+{
+	uint8_t *ip = end - header_size(to);
+
+	if (to == NAT64_FROM_IP6) {
+		put32(ip, UINT32_C(6) << 28 | (uint32_t)h->tos << 20);
+		put16(ip + 4, h->payload);
+		ip[6] = h->proto;
+		ip[7] = h->ttl;
+		memcpy(ip + 8, h->src->ip6.b, 16);
+		memcpy(ip + 24, h->dst->ip6.b, 16);
+		return ip;
+	}
+	ip[0] = 0x45;
+	ip[1] = h->tos;
+	put16(ip + 2, PKT_IP4_HEADER + h->payload);
+	put16(ip + 4, h->id);
+	put16(ip + 6, h->df ? 0x4000 : 0);
+	ip[8] = h->ttl;
+	ip[9] = h->proto;
+	put16(ip + 10, 0);
+	put32(ip + 12, h->src->ip4);
+	put32(ip + 16, h->dst->ip4);
+	csum_store(ip + 10, csum_add(0, ip, PKT_IP4_HEADER));
+	return ip;
+}
+
+void
+emit_icmp_checksum(uint8_t *ip, enum nat64_side to, uint8_t *icmp, uint32_t len)
+{
+	uint64_t sum = 0;
+
+	if (to == NAT64_FROM_IP6)
+		sum = sum_addresses(ip, to) + csum_word(len) + csum_word(PKT_PROTO_ICMP6);
+	put16(icmp + 2, 0);
+	csum_store(icmp + 2, csum_add(sum, icmp, len));
+}
+
+static uint8_t
+tos_for(const struct nat64 *n, const struct pkt *p)
+{
+	return n->config->traffic_class == CONFIG_COPY_TOS ? p->tos : (uint8_t)n->config->traffic_class;
+}
+
+static uint8_t *
+check_field(const struct pkt *p, uint8_t *l4)
+{
+	static const uint8_t at[NAT64_N_PROTOS] = { [NAT64_TCP] = 16, [NAT64_UDP] = 6, [NAT64_ICMP] = 2 };
+
+	return l4 + at[p->proto];
+}
+
+static bool
+is_zero(const uint8_t *field)
+{
+	return field[0] == 0 && field[1] == 0;
+}
+
+enum nat64_verdict
+emit_check(const struct nat64 *n, const struct pkt *p, uint32_t *mtu)
+{
+	enum nat64_side to = other(p->from);
+	uint32_t next_hop = to == NAT64_FROM_IP6 ? n->config->mtu6 : n->config->mtu4;
+
+	if (p->ttl <= 1)
+		return NAT64_hop_limit;
+	if (p->proto == NAT64_UDP && !p->icmp_error && n->config->udp_zero_checksum == CONFIG_ZERO_CSUM_DROP &&
+	    is_zero(check_field(p, p->data + p->l4)))
+		return NAT64_udp_zero_checksum;
+	if (to == NAT64_FROM_IP4 && next_hop < DF_ABOVE)
+		next_hop = DF_ABOVE;		/* up to here DF is 0 and a router fragments (RFC 7915 section 5.1.1) */
+	if (header_size(to) + p->len - p->l4 <= next_hop)
+		return NAT64_translated;
+	if (p->icmp_error)
+		return NAT64_translated;	/* emit_error cuts it to size */
+	*mtu = next_hop + header_size(p->from) - header_size(to);
+	return p->df || p->from == NAT64_FROM_IP6 ? NAT64_too_big : NAT64_needs_fragmentation;
+}
+
+/* What the transport checksum covers besides the payload, which stays: addresses, ports or identifier, ICMP type. */
+static uint64_t
+sum_covered(const struct pkt *p, const uint8_t *ip, const uint8_t *l4, enum nat64_side family)
+{
+	if (p->proto != NAT64_ICMP)
+		return csum_add(sum_addresses(ip, family), l4, 4);
+	if (family == NAT64_FROM_IP4)		/* ICMPv4 has no pseudo-header */
+		return csum_add(0, l4, 2) + csum_add(0, l4 + 4, 2);
+	return csum_add(sum_addresses(ip, family), l4, 2) + csum_add(0, l4 + 4, 2) + csum_word(p->len - p->l4) +
+	       csum_word(PKT_PROTO_ICMP6);
+}
+
+/* The pseudo-header of the new packet and all of UDP, for a datagram that came without a checksum. */
+static void
+compute_udp(const struct pkt *p, const uint8_t *ip, uint8_t *l4, enum nat64_side to)
+{
+	uint32_t len = (uint32_t)l4[4] << 8 | l4[5];
+	uint64_t sum = sum_addresses(ip, to) + csum_word(len) + csum_word(PKT_PROTO_UDP);
+
+	csum_store(check_field(p, l4), csum_add(sum, l4, len));
+}
+
+/* Replace IP header, ports and checksum of p. Returns where the new packet begins. */
+static uint8_t *
+rewrite(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst, bool inner)
+{
+	enum nat64_side to = other(p->from);
+	uint8_t *l4 = p->data + p->l4, *check = check_field(p, l4), *ip;
+	uint32_t payload = p->len - p->l4;
+	bool udp_zero = p->proto == NAT64_UDP && p->has_check && is_zero(check);
+	uint64_t before = sum_covered(p, p->data, l4, p->from);
+	struct emit_header h = {
+		.src = src, .dst = dst, .payload = payload,
+		.tos = inner ? p->tos : tos_for(n, p),
+		.ttl = inner ? p->ttl : (uint8_t)(p->ttl - 1),
+		.proto = protocol_number(p->proto, to),
+		.df = p->df && PKT_IP4_HEADER + payload > DF_ABOVE,
+		.id = p->df ? n->ip_id : p->id,
+	};
+
+	if (!inner)
+		n->ip_id++;
+	ip = emit_header(l4, to, &h);
+	if (p->proto == NAT64_ICMP) {
+		l4[0] = icmpmap_echo(p->icmp_type, p->from);
+		put16(l4 + 4, src->port);
+	} else {
+		put16(l4, src->port);
+		put16(l4 + 2, dst->port);
+	}
+	if (udp_zero && !inner)
+		compute_udp(p, ip, l4, to);
+	else if (p->has_check && !udp_zero)
+		csum_patch(check, before, sum_covered(p, ip, l4, to));
+	if (p->proto == NAT64_UDP && p->has_check && !udp_zero && is_zero(check))
+		put16(check, 0xffff);		/* 0 would say that there is no checksum */
+	return ip;
+}
+
+void
+emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst,
+	    struct nat64_packet *out)
+{
+	const uint8_t *end = p->data + p->len;
+
+	out->data = rewrite(n, p, src, dst, false);
+	out->len = (uint32_t)(end - out->data);
+}
+
+enum nat64_verdict
+emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner, const struct emit_ends *ends,
+	   struct nat64_packet *out)
+{
+	enum nat64_side to = other(p->from);
+	uint8_t *icmp = p->data + p->l4, *end = p->data + p->len, *ip;
+	uint32_t size, room = to == NAT64_FROM_IP6 ? ERROR6_MAX : n->config->mtu4;
+	struct icmpmap m = { .type = p->icmp_type, .code = p->icmp_code, .word = get32(icmp + 4) };
+	struct icmpmap_limits limits = { .mtu6 = n->config->mtu6, .mtu4 = n->config->mtu4, .inner_len = inner->len };
+	struct emit_header h = {
+		.src = &ends->src, .dst = &ends->dst, .tos = tos_for(n, p), .ttl = (uint8_t)(p->ttl - 1),
+		.proto = protocol_number(NAT64_ICMP, to), .id = n->ip_id++,
+	};
+
+	if (!icmpmap_error(&m, p->from, &limits))
+		return NAT64_icmp_type;
+	icmp = rewrite(n, inner, &ends->inner_src, &ends->inner_dst, true) - PKT_ICMP_HEADER;
+	size = (uint32_t)(end - icmp) + header_size(to);
+	if (size > room)
+		size = room;
+	h.payload = size - header_size(to);
+	icmp[0] = m.type;
+	icmp[1] = m.code;
+	put32(icmp + 4, m.word);
+	ip = emit_header(icmp, to, &h);
+	emit_icmp_checksum(ip, to, icmp, h.payload);
+	out->data = ip;
+	out->len = size;
+	return NAT64_translated;
+}

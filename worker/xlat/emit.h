@@ -1,0 +1,49 @@
+/*
+ * emit.h - struct pkt to the bytes of the other family (RFC 7915)
+ */
+#ifndef XLAT_EMIT_H
+#define XLAT_EMIT_H
+
+#include "worker/xlat/nat64.h"
+#include "worker/xlat/pkt.h"
+
+/*
+ * May p leave on the other side: hop limit, UDP checksum, MTU? NAT64_translated, hop_limit, udp_zero_checksum, too_big
+ * or needs_fragmentation. With too_big, *mtu is what the sender is to be told.
+ */
+enum nat64_verdict emit_check(const struct nat64 *n, const struct pkt *p, uint32_t *mtu);
+
+/*
+ * Rewrite a TCP, UDP or echo packet in place as one of the other family from src to dst. The payload does not move;
+ * the new header may begin up to LAYOUT_HEADROOM bytes before the old one. Sets out->data and out->len.
+ */
+void emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst,
+		 struct nat64_packet *out);
+
+/* The four ends of an ICMP error: the outer packet's, then those of the packet inside. Ports of the outer do not count. */
+struct emit_ends {
+	struct pkt_end src, dst, inner_src, inner_dst;
+};
+
+/*
+ * The same for an ICMP error and the packet `inner` inside it; its checksum is computed anew. Returns NAT64_translated,
+ * or NAT64_icmp_type with nothing changed when it has no translation.
+ */
+enum nat64_verdict emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner,
+			      const struct emit_ends *ends, struct nat64_packet *out);
+
+/* What emit writes an IP header from. Also used for the gateway's own ICMP errors. */
+struct emit_header {
+	const struct pkt_end *src, *dst;
+	uint32_t payload;		/* bytes behind the header */
+	uint8_t tos, ttl, proto;	/* IP protocol number */
+	bool df;			/* IPv4 only, with id */
+	uint16_t id;
+};
+/* Write a header of family `to`, 40 or 20 bytes, ending before `end`. Returns where it begins. */
+uint8_t *emit_header(uint8_t *end, enum nat64_side to, const struct emit_header *h);
+
+/* Compute the checksum of the ICMP message of len bytes at icmp, behind a header of family `to` that begins at ip. */
+void emit_icmp_checksum(uint8_t *ip, enum nat64_side to, uint8_t *icmp, uint32_t len);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * flow.c - bindings and sessions (RFC 6146 section 3.5)
+ *
+ * A packet from the IPv6 side is looked up by the keyed hash of (X', x); one from the IPv4 side has its binding at the
+ * place that its port names. From there on both go the same way: session, TCP state, timer.
+ * Endpoint-independent mapping and filtering: whoever knows a pool port may send to it (RFC 4787 REQ-8, RFC 6888
+ * REQ-7), and gets a session of his own.
+ * Must never: touch a shard that another worker owns; create state for a packet that is dropped afterwards.
+ */
+#include "shm/hash.h"
+#include "shm/pool.h"
+#include "shm/rfc6052.h"
+#include "shm/session.h"
+#include "worker/xlat/flow.h"
+#include "worker/xlat/policy.h"
+#include "worker/xlat/tcpstate.h"
+
+static enum nat64_verdict
+owned(const struct nat64 *n, struct flow *f)
+{
+	f->owner = atomic_load_8(&n->owners->worker[f->shard]);
+	return f->owner == n->worker ? NAT64_translated : NAT64_handed_over;
+}
+
+static enum nat64_verdict
+locate6(const struct nat64 *n, struct flow *f)
+{
+	struct record_key key = { f->own.ip6, f->own.port, f->proto };
+
+	f->shard = policy_shard(n, &f->own.ip6);
+	if (owned(n, f) != NAT64_translated)
+		return NAT64_handed_over;
+	f->hash = record_hash(n->secret->index_key, &key);
+	f->slot = record_find(&n->shard[f->shard], &key, f->hash);
+	return NAT64_translated;
+}
+
+static enum nat64_verdict
+locate4(const struct nat64 *n, struct flow *f)
+{
+	int number = policy_static(n, f->own.ip4, f->proto, f->own.port);
+	struct pool_place place;
+
+	if (number >= 0) {
+		place.shard = policy_shard(n, &n->config->static_.item[number].ip6);
+		place.slot = n->layout.pool_slots + (uint32_t)number;
+	} else {
+		uint32_t address = pool_address(n->header, f->own.ip4);
+
+		if (address == POOL_NONE)
+			return NAT64_not_in_pool;
+		place = pool_place(&n->layout, n->secret, address, f->proto, f->own.port);
+	}
+	f->shard = place.shard;
+	if (owned(n, f) != NAT64_translated)
+		return NAT64_handed_over;
+	f->slot = record_live(&n->shard[f->shard], place.slot) ? (int64_t)place.slot : FLOW_NO_SLOT;
+	return NAT64_translated;
+}
+
+enum nat64_verdict
+flow_locate(const struct nat64 *n, struct flow *f)
+{
+	return f->from == NAT64_FROM_IP6 ? locate6(n, f) : locate4(n, f);
+}
+
+static uint32_t
+lifetime(const struct nat64 *n, uint8_t proto, uint8_t timer)
+{
+	const struct config_tenant *c = n->config;
+
+	if (proto == NAT64_UDP)
+		return c->udp_timeout;
+	if (proto == NAT64_ICMP)
+		return c->icmp_timeout;
+	return timer == TCPSTATE_ESTABLISHED ? c->tcp_established_timeout : c->tcp_transitory_timeout;
+}
+
+#define ADDRESS_TRIES 16	/* pool addresses to ask for a port before giving up; bounds the cost of a full pool */
+
+/* A new binding: a port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any. */
+static enum nat64_verdict
+create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32_t now)
+{
+	struct shard *s = &n->shard[f->shard];
+	struct record_key key = { f->own.ip6, f->own.port, f->proto };
+	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
+	uint32_t count = n->header->addresses_used, address, slot = POOL_NONE;
+	uint64_t word[2];
+
+	if (!session_room(s))
+		return NAT64_sessions_full;
+	memcpy(word, subscriber.b, 16);
+	address = (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * count >> 32);
+	for (uint32_t i = 0; i < count && i < ADDRESS_TRIES && slot == POOL_NONE; i++, address = (address + 1) % count)
+		slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+	if (slot == POOL_NONE)
+		return NAT64_ports_exhausted;
+	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;
+	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4,
+				pool_port(&n->layout, n->secret, f->shard, slot), first, now))
+		return NAT64_index_full;
+	f->slot = slot;
+	return NAT64_translated;
+}
+
+/* The timer and TCP state words of a session, inline or in the slab. */
+struct place {
+	uint32_t *expires;
+	uint8_t *tcp, *via;
+};
+
+static struct place
+session_place(const struct shard *s, uint32_t slot, uint32_t number)
+{
+	if (number == SESSION_INLINE)
+		return (struct place) { &s->expires[slot], &s->records[slot].tcp, &s->records[slot].via };
+	return (struct place) { &s->sessions[number].expires, &s->sessions[number].tcp, &s->sessions[number].via };
+}
+
+static void
+refresh(const struct place *at, struct tcpstate_move move, uint32_t expires, uint8_t proto)
+{
+	if (proto == NAT64_TCP && *at->tcp != move.state)
+		atomic_store_8(at->tcp, move.state);
+	if ((proto != NAT64_TCP || move.timer != TCPSTATE_KEEP) && *at->expires != expires)
+		atomic_store_32(at->expires, expires);
+}
+
+/* A packet without a session: make one, and a binding where there is none, if this packet may. */
+static enum nat64_verdict
+begin(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
+{
+	struct tcpstate_move move = tcpstate_next(TCP_none, f->from, p->tcp_flags);
+	struct record_first first = {
+		.remote4 = f->remote4, .remote_port = f->remote_port, .via = f->via,
+		.tcp = f->proto == NAT64_TCP ? move.state : TCP_none,
+		.expires = now + lifetime(n, f->proto, move.timer),
+	};
+
+	if (f->proto == NAT64_TCP && move.state == TCP_none)	/* no SYN: a binding lets it pass, but it makes nothing */
+		return f->slot == FLOW_NO_SLOT ? NAT64_no_session : NAT64_translated;
+	if (f->slot == FLOW_NO_SLOT)
+		return create(n, f, &first, now);
+	if (session_add_owner(&n->shard[f->shard], n->secret->index_key, (uint32_t)f->slot, &first) == SESSION_NONE)
+		return NAT64_sessions_full;
+	return NAT64_translated;
+}
+
+enum nat64_verdict
+flow_bind(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
+{
+	struct shard *s = &n->shard[f->shard];
+	uint32_t number = SESSION_NONE;
+	struct tcpstate_move move;
+	struct place at = { 0 };
+
+	if (f->slot == FLOW_NO_SLOT && f->from == NAT64_FROM_IP4)
+		return NAT64_no_binding;
+	if (f->slot != FLOW_NO_SLOT)
+		number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
+	if (number != SESSION_NONE)
+		at = session_place(s, (uint32_t)f->slot, number);
+	if (f->from == NAT64_FROM_IP4) {
+		f->via = at.via ? *at.via : 0;
+		if (policy_source4(n, f->remote4, f->via) != NAT64_translated)
+			return NAT64_source_illegal;
+	}
+	if (number == SESSION_NONE)
+		return begin(n, f, p, now);
+	move = tcpstate_next(*at.tcp % TCP_N_STATES, f->from, p->tcp_flags);
+	refresh(&at, move, now + lifetime(n, f->proto, move.timer), f->proto);
+	if (f->from == NAT64_FROM_IP6 && *at.via != f->via)
+		atomic_store_8(at.via, f->via);
+	return NAT64_translated;
+}
+
+bool
+flow_known(const struct nat64 *n, struct flow *f)
+{
+	const struct shard *s = &n->shard[f->shard];
+	uint32_t number;
+
+	if (f->slot == FLOW_NO_SLOT)
+		return false;
+	number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
+	if (number == SESSION_NONE)
+		return false;
+	if (f->from == NAT64_FROM_IP4)
+		f->via = *session_place(s, (uint32_t)f->slot, number).via;
+	return true;
+}
+
+void
+flow_ends(const struct nat64 *n, const struct flow *f, struct pkt_end *subscriber, struct pkt_end *remote)
+{
+	const struct record *r = &n->shard[f->shard].records[f->slot];
+
+	*subscriber = (struct pkt_end) { .ip6 = r->ip6, .ip4 = r->ip4 };
+	subscriber->port = f->from == NAT64_FROM_IP6 ? r->port4 : r->port6;
+	*remote = (struct pkt_end) { .ip4 = f->remote4, .port = f->remote_port };
+	rfc6052_embed(&remote->ip6, &n->config->prefix.item[f->via % n->config->prefix.n], f->remote4);
+	if (f->proto == NAT64_ICMP)
+		remote->port = subscriber->port;
+}

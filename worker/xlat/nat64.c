@@ -1,0 +1,60 @@
+/*
+ * nat64.c - attach, configure, adopt: how a worker gets to stand on a region
+ *
+ * Must never: touch a shard that owners gives to somebody else.
+ */
+#include "shm/record.h"
+#include "worker/xlat/nat64.h"
+#include "worker/xlat/policy.h"
+
+const char *
+nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned worker)
+{
+	struct layout checked;
+	const char *wrong = layout_check(&checked, layout_header(region), l->size);
+
+	if (wrong)
+		return wrong;
+	if (worker >= l->g.workers)
+		return "no such worker slot";
+	*n = (struct nat64) {
+		.layout = checked,
+		.header = region,
+		.secret = layout_at(region, l->secret),
+		.owners = layout_at(region, l->owners),
+		.row = (struct counters_row *)layout_at(region, l->counters) + worker,
+		.worker = worker,
+	};
+	for (unsigned s = 0; s < l->g.shards; s++)
+		shard_view(&n->shard[s], region, &n->layout, s);
+	return NULL;
+}
+
+void
+nat64_configure(struct nat64 *n, const struct config_tenant *config)
+{
+	n->config = config;
+	policy_configure(n);
+}
+
+static void
+adopt_static(struct nat64 *n, uint32_t number, uint32_t now)
+{
+	const struct config_static *c = &n->config->static_.item[number];
+	struct record_key key = { c->ip6, c->port6, c->proto };
+	struct shard *s = &n->shard[policy_shard(n, &c->ip6)];
+
+	if (atomic_load_8(&n->owners->worker[s->number]) == n->worker)
+		record_create_static_owner(s, n->layout.pool_slots + number, &key,
+					   record_hash(n->secret->index_key, &key), c->ip4, c->port4, now);
+}
+
+void
+nat64_adopt(struct nat64 *n, uint32_t now)
+{
+	for (unsigned s = 0; s < n->layout.g.shards; s++)
+		if (atomic_load_8(&n->owners->worker[s]) == n->worker)
+			shard_recover_owner(&n->shard[s]);
+	for (uint32_t i = 0; i < n->config->static_.n; i++)
+		adopt_static(n, i, now);
+}

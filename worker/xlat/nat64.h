@@ -1,0 +1,84 @@
+/*
+ * nat64.h - libnat64: a stateful NAT64 (RFC 6146) as a library
+ *
+ * Bring your own memory, clock and packets. The library allocates nothing, starts no thread, calls nobody back and
+ * does no I/O. It works the same in malloc'ed memory and in memory shared between processes.
+ *
+ *     struct layout_geometry g;  layout_geometry(&g, &config);          sizes
+ *     struct layout l;           layout_plan(&l, &g);
+ *     void *region = zeroed memory of l.size bytes, page-aligned;       the binding table
+ *     layout_init(region, &l, &config, epoch, seed);
+ *     static struct nat64 n;     nat64_attach(&n, region, &l, 0);       one per worker
+ *     nat64_configure(&n, &config);  nat64_adopt(&n, now);
+ *     for each packet            nat64_translate(&n, &packet, now);
+ *     now and then               nat64_expire(&n, now, budget);
+ *
+ * Time is a uint32_t of seconds since the region's epoch and must not step back.
+ */
+#ifndef XLAT_NAT64_H
+#define XLAT_NAT64_H
+
+#include "shm/config.h"
+#include "shm/counters.h"
+#include "shm/layout.h"
+#include "shm/shard.h"
+
+#define NAT64_ICMP_BUCKETS 256
+
+/* A worker's place to stand: pointers and what it derived from the configuration. Private memory; no pointer leaves. */
+struct nat64 {
+	struct layout layout;
+	const struct layout_header *header;
+	const struct layout_secret *secret;
+	const struct layout_owners *owners;
+	struct counters_row *row;		/* its own */
+	const struct config_tenant *config;	/* must stay as it is until the next nat64_configure */
+	unsigned worker;
+	struct shard shard[LAYOUT_MAX_SHARDS];	/* only the owned ones may be touched */
+	/* from the configuration */
+	uint8_t prefix_order[8];		/* prefixes, longest first */
+	uint8_t wkp;				/* number of 64:ff9b::/96 when wkp-strict guards it, or 0xff */
+	uint8_t destination[256];		/* by first octet: 0 allowed, 1 look closer */
+	uint64_t static_port[1024];		/* bit per port number that any static binding uses */
+	/* of its own */
+	struct {
+		uint32_t second, count;
+	} icmp_bucket[NAT64_ICMP_BUCKETS];	/* ICMP errors originated, by a keyed hash of who gets them */
+	uint16_t ip_id;
+	uint32_t lap;				/* the second in which the clock hand's lap began */
+	uint32_t hand_shard, hand_word;
+	bool lap_done;
+};
+
+struct nat64_packet {
+	uint8_t *data;		/* first byte of the IP header; LAYOUT_HEADROOM bytes before it may be overwritten */
+	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
+	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) to this worker */
+};
+
+/* Stand on an initialised region as worker number `worker`. Returns NULL, or what is wrong. */
+const char *nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned worker);
+
+/* Use this configuration from now on. Its START keys must be those the region was made for. */
+void nat64_configure(struct nat64 *n, const struct config_tenant *config);
+
+/*
+ * Take over the shards that belong to this worker: finish what a dead predecessor had committed, and make the static
+ * bindings that are missing. Call once before the first packet.
+ */
+void nat64_adopt(struct nat64 *n, uint32_t now);
+
+/*
+ * Decide the fate of one packet of either family, in place (RFC 6146 section 3.5, RFC 7915). Afterwards data and len
+ * are what is to be sent: the translated packet, an ICMP error to the sender, the packet for another worker, or
+ * nothing. The verdict is not counted here.
+ */
+enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+
+/*
+ * Move the clock hand: end expired sessions and bindings, release held ports. Looks at no more than `budget` words of
+ * 64 ports or sessions. Returns true while this second's lap is not done.
+ */
+bool nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * parse.c - the only room that reads lengths
+ *
+ * A packet is taken apart from the outside in. Each step first asks whether the bytes are there, then reads them; an
+ * offset never comes from anywhere but this packet (CVE-2019-5597 came from another fragment's). An inner packet goes
+ * through the same steps, allowed to end early.
+ * Must never: write; read at or behind data + len; keep anything from one packet to the next.
+ */
+#include "worker/xlat/csum.h"
+#include "worker/xlat/parse.h"
+
+#define MAX_EXTENSIONS 8		/* headers, and all their bytes together */
+#define MAX_EXTENSION_BYTES 256
+
+enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137 };
+
+static uint16_t
+get16(const uint8_t *b)
+{
+	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+static uint32_t
+get32(const uint8_t *b)
+{
+	return (uint32_t)get16(b) << 16 | get16(b + 2);
+}
+
+/*
+ * Step over the IPv6 extension headers. *next is the first header's number, afterwards the transport's; p->l4 is where
+ * it starts. have is how many bytes of the packet there are.
+ */
+static enum nat64_verdict
+extensions(struct pkt *p, uint8_t *next, uint32_t have)
+{
+	bool seen_fragment = false;
+
+	for (unsigned n = 0;; n++) {
+		const uint8_t *h = p->data + p->l4;
+		uint32_t size;
+
+		if (*next != HOP_BY_HOP && *next != ROUTING && *next != FRAGMENT && *next != DESTINATION)
+			return NAT64_translated;
+		if (p->l4 + 8 > have)
+			return NAT64_truncated;
+		size = *next == FRAGMENT ? 8 : 8 + 8u * h[1];
+		if (n == MAX_EXTENSIONS || p->l4 + size > PKT_IP6_HEADER + MAX_EXTENSION_BYTES ||
+		    (*next == HOP_BY_HOP && n > 0) || (*next == FRAGMENT && seen_fragment))
+			return NAT64_bad_extension;
+		if (p->l4 + size > have)
+			return NAT64_truncated;
+		if (*next == ROUTING && h[3] != 0) {
+			p->pointer = (uint16_t)(p->l4 + 3);
+			return NAT64_routing_header;
+		}
+		if (*next == FRAGMENT) {
+			seen_fragment = true;
+			p->df = false;
+			p->id = get16(h + 6);
+			if (get16(h + 2) & 0xfff9)	/* offset or M; otherwise atomic (RFC 6946) */
+				return NAT64_fragment;
+		}
+		*next = h[0];
+		p->l4 += size;
+	}
+}
+
+static enum nat64_verdict
+ip6_header(struct pkt *p, uint32_t have, bool inner, uint8_t *proto)
+{
+	const uint8_t *h = p->data;
+
+	if (have < PKT_IP6_HEADER)
+		return NAT64_truncated;
+	p->from = NAT64_FROM_IP6;
+	p->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
+	p->ttl = h[7];
+	p->df = true;
+	p->len = PKT_IP6_HEADER + get16(h + 4);
+	p->l4 = PKT_IP6_HEADER;
+	memcpy(p->src.ip6.b, h + 8, 16);
+	memcpy(p->dst.ip6.b, h + 24, 16);
+	if (p->len > have && !inner)
+		return NAT64_bad_length;
+	if (p->len == PKT_IP6_HEADER)
+		return NAT64_bad_length;	/* no transport header, or a jumbogram */
+	*proto = h[6];
+	return extensions(p, proto, p->len < have ? p->len : have);
+}
+
+/* Refuse a source route that has addresses left (RFC 7915 section 4.1); other options do not matter. */
+static enum nat64_verdict
+ip4_options(const uint8_t *option, uint32_t size)
+{
+	while (size > 0 && option[0] != OPTION_END) {
+		uint32_t step;
+
+		if (option[0] == OPTION_NOP) {
+			option++;
+			size--;
+			continue;
+		}
+		if (size < 2 || option[1] < 2 || option[1] > size)
+			return NAT64_bad_length;
+		step = option[1];
+		if ((option[0] == OPTION_LSRR || option[0] == OPTION_SSRR) && step >= 3 && option[2] <= step)
+			return NAT64_source_route;
+		option += step;
+		size -= step;
+	}
+	return NAT64_translated;
+}
+
+static enum nat64_verdict
+ip4_header(struct pkt *p, uint32_t have, bool inner, uint8_t *proto)
+{
+	const uint8_t *h = p->data;
+
+	if (have < PKT_IP4_HEADER)
+		return NAT64_truncated;
+	p->from = NAT64_FROM_IP4;
+	p->l4 = (h[0] & 0x0fu) * 4;
+	p->tos = h[1];
+	p->len = get16(h + 2);
+	p->id = get16(h + 4);
+	p->df = h[6] & 0x40;
+	p->ttl = h[8];
+	p->src.ip4 = get32(h + 12);
+	p->dst.ip4 = get32(h + 16);
+	if (p->l4 < PKT_IP4_HEADER || p->len < p->l4 || (p->len > have && !inner))
+		return NAT64_bad_length;
+	if (p->l4 > have)
+		return NAT64_truncated;
+	if (csum_fold(csum_add(0, h, p->l4)) != 0xffff)
+		return NAT64_bad_checksum;
+	if (get16(h + 6) & 0x3fff)
+		return NAT64_fragment;
+	*proto = h[9];
+	return inner ? NAT64_translated : ip4_options(h + PKT_IP4_HEADER, p->l4 - PKT_IP4_HEADER);
+}
+
+static bool
+is_error(const struct pkt *p)
+{
+	if (p->from == NAT64_FROM_IP6)
+		return p->icmp_type < 128;
+	return p->icmp_type == 3 || p->icmp_type == 4 || p->icmp_type == 5 || p->icmp_type == 11 ||
+	       p->icmp_type == 12;
+}
+
+static bool
+is_echo(const struct pkt *p)
+{
+	if (p->from == NAT64_FROM_IP6)
+		return p->icmp_type == 128 || p->icmp_type == 129;
+	return p->icmp_type == 8 || p->icmp_type == 0;
+}
+
+/* An error's checksum is checked before its inside is rewritten (RFC 5508 REQ-3); a query's is only updated. */
+static enum nat64_verdict
+icmp_checksum(const struct pkt *p)
+{
+	uint64_t sum = csum_add(0, p->data + p->l4, p->len - p->l4);
+
+	if (p->from == NAT64_FROM_IP6) {
+		sum = csum_add(sum, p->data + 8, 32);
+		sum += csum_word(p->len - p->l4) + csum_word(PKT_PROTO_ICMP6);
+	}
+	return csum_fold(sum) == 0xffff ? NAT64_translated : NAT64_bad_checksum;
+}
+
+static enum nat64_verdict
+icmp(struct pkt *p, uint32_t have, bool inner)
+{
+	const uint8_t *h = p->data + p->l4;
+
+	p->proto = NAT64_ICMP;
+	if (p->l4 + PKT_ICMP_HEADER > have)
+		return NAT64_truncated;
+	p->icmp_type = h[0];
+	p->icmp_code = h[1];
+	p->has_check = true;
+	p->icmp_error = is_error(p);
+	if (p->icmp_error)
+		return inner ? NAT64_icmp_inner : icmp_checksum(p);
+	if (!is_echo(p) || p->icmp_code != 0)
+		return NAT64_icmp_type;
+	p->src.port = p->dst.port = get16(h + 4);
+	return NAT64_translated;
+}
+
+static enum nat64_verdict
+tcp(struct pkt *p, uint32_t have, bool inner)
+{
+	const uint8_t *h = p->data + p->l4;
+
+	p->proto = NAT64_TCP;
+	if (p->l4 + (inner ? 8 : 20) > have)
+		return NAT64_truncated;
+	p->src.port = get16(h);
+	p->dst.port = get16(h + 2);
+	p->has_check = p->l4 + 18 <= have;
+	if (inner)
+		return NAT64_translated;
+	if ((h[12] >> 4) < 5 || p->l4 + (h[12] >> 4) * 4u > have)
+		return NAT64_bad_length;
+	p->tcp_flags = h[13];
+	return NAT64_translated;
+}
+
+static enum nat64_verdict
+udp(struct pkt *p, uint32_t have, bool inner)
+{
+	const uint8_t *h = p->data + p->l4;
+
+	p->proto = NAT64_UDP;
+	if (p->l4 + 8 > have)
+		return NAT64_truncated;
+	p->src.port = get16(h);
+	p->dst.port = get16(h + 2);
+	p->has_check = true;
+	if (inner)
+		return NAT64_translated;
+	if (get16(h + 4) < 8 || get16(h + 4) > have - p->l4)
+		return NAT64_bad_length;
+	if (p->from == NAT64_FROM_IP6 && get16(h + 6) == 0)
+		return NAT64_udp_zero_checksum;	/* not allowed over IPv6 (RFC 8200 section 8.1) */
+	return NAT64_translated;
+}
+
+static enum nat64_verdict
+transport(struct pkt *p, uint8_t proto, uint32_t have, bool inner)
+{
+	bool ip6 = p->from == NAT64_FROM_IP6;
+
+	if (p->len < have)
+		have = p->len;
+	switch (proto) {
+	case PKT_PROTO_TCP:
+		return tcp(p, have, inner);
+	case PKT_PROTO_UDP:
+		return udp(p, have, inner);
+	case PKT_PROTO_ICMP:
+		return ip6 ? NAT64_wrong_family : icmp(p, have, inner);
+	case PKT_PROTO_ICMP6:
+		return ip6 ? icmp(p, have, inner) : NAT64_wrong_family;
+	case HOP_BY_HOP:
+	case ROUTING:
+	case FRAGMENT:
+	case DESTINATION:
+		return NAT64_wrong_family;	/* only IPv4 comes here with one of these */
+	default:
+		return NAT64_protocol_unsupported;
+	}
+}
+
+enum nat64_verdict
+parse_packet(struct pkt *p, uint8_t *data, uint32_t len)
+{
+	enum nat64_verdict v;
+	uint8_t proto = 0;
+
+	*p = (struct pkt) { .data = data, .len = len, .from = NAT64_FROM_IP4 };
+	if (len < 1)
+		return NAT64_truncated;
+	if (data[0] >> 4 == 6)
+		v = ip6_header(p, len, false, &proto);
+	else if (data[0] >> 4 == 4)
+		v = ip4_header(p, len, false, &proto);
+	else
+		return NAT64_bad_version;
+	return v == NAT64_translated ? transport(p, proto, len, false) : v;
+}
+
+enum nat64_verdict
+parse_inner(struct pkt *p, const struct pkt *outer)
+{
+	uint32_t at = outer->l4 + PKT_ICMP_HEADER, have = outer->len - at;
+	enum nat64_verdict v;
+	uint8_t proto = 0;
+
+	*p = (struct pkt) { .data = outer->data + at };
+	if (have < 1 || p->data[0] >> 4 != (outer->from == NAT64_FROM_IP6 ? 6 : 4))
+		return NAT64_icmp_inner;
+	v = outer->from == NAT64_FROM_IP6 ? ip6_header(p, have, true, &proto) : ip4_header(p, have, true, &proto);
+	if (v == NAT64_translated)
+		v = transport(p, proto, have, true);
+	return v == NAT64_translated ? v : NAT64_icmp_inner;
+}
