@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 90-workers.sh - two workers share the traffic of many subscribers; one is killed in the middle of it
+# 090-workers.sh - two workers share the traffic of many subscribers; one is killed in the middle of it
 source "$(dirname "$0")/../lib.sh"
 
 # 64 flows, each from a /64 of its own, which is a subscriber of its own.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 80-prefixes.sh - all six prefix lengths of RFC 6052 at once, TCP and ICMP through each
+# 080-prefixes.sh - all six prefix lengths of RFC 6052 at once, TCP and ICMP through each
 source "$(dirname "$0")/../lib.sh"
 
 prefixes=(3fff:64::/32 3fff:100:100::/40 3fff:200:122::/48 3fff:300:122:300::/56 3fff:400:122:344::/64

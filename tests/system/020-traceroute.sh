@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 20-traceroute.sh - every hop of the path is seen, whatever the probes are made of
+# 020-traceroute.sh - every hop of the path is seen, whatever the probes are made of
 #
 # An IPv6 host sees IPv4 routers as their addresses in the prefix (RFC 7915 section 5.2): the gateway's kernel, the
 # translator itself, the gateway's IPv4 side, the router behind it, the server.

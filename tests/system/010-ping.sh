@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 10-ping.sh - the least that must work: ICMP echo through the gateway, from the smallest to the largest packet
+# 010-ping.sh - the least that must work: ICMP echo through the gateway, from the smallest to the largest packet
 source "$(dirname "$0")/../lib.sh"
 
 echo_of()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 70-hairpin.sh - two IPv6 hosts meet by way of their pool addresses, and each sees the other's (RFC 6146 section 3.8)
+# 070-hairpin.sh - two IPv6 hosts meet by way of their pool addresses, and each sees the other's (RFC 6146 section 3.8)
 source "$(dirname "$0")/../lib.sh"
 
 # The other host's source, as the client sees it, is a pool address in the prefix: 198.51.100.8/29.

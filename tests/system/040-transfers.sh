@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 40-transfers.sh - TCP and UDP in bulk, both ways: a page, a file, iperf3
+# 040-transfers.sh - TCP and UDP in bulk, both ways: a page, a file, iperf3
 source "$(dirname "$0")/../lib.sh"
 
 page()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 60-inbound.sh - static bindings: an IPv4 host reaches services of an IPv6-only host; anything else is dropped
+# 060-inbound.sh - static bindings: an IPv4 host reaches services of an IPv6-only host; anything else is dropped
 source "$(dirname "$0")/../lib.sh"
 
 inbound_tcp()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 50-errors.sh - errors come home: what the IPv4 side says of a packet reaches the socket that sent it
+# 050-errors.sh - errors come home: what the IPv4 side says of a packet reaches the socket that sent it
 source "$(dirname "$0")/../lib.sh"
 
 udp_closed()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 30-path-mtu.sh - links narrower than the hosts believe: they learn it, and data arrives
+# 030-path-mtu.sh - links narrower than the hosts believe: they learn it, and data arrives
 source "$(dirname "$0")/../lib.sh"
 
 # Behind the gateway the router's link to the server takes 1300 bytes, so the client may send 1320.

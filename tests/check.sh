@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# check.sh - everything CI runs, quickest news first; ends with "N passed, N failed" over all of it
+#
+# Each step's output goes to build/check/STEP.log. What failed is shown; of the rest, the lines that name a test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+unset B # every variant of the build has a folder of its own
+logs=build/check
+mkdir -p $logs
+passed=0 failed=0
+
+# step NAME COMMAND... - run it; count what it counted, or itself when it counts nothing
+step()
+{
+	local name=$1 log=$logs/$1.log rc=0 begun=$SECONDS good bad
+
+	echo "== $name"
+	"${@:2}" >"$log" 2>&1 </dev/null || rc=$?
+	read -r good bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -1) || true
+	if [ -z "${good-}" ]; then
+		good=$((rc == 0)) bad=$((rc != 0))
+	elif [ $rc != 0 ] && [ "$bad" = 0 ]; then
+		bad=1
+	fi
+	if [ "$bad" != 0 ]; then
+		grep -v '^[0-9]* passed, [0-9]* failed$' "$log" | tail -150
+	else
+		grep '^ok ' "$log" || true
+	fi
+	echo "-- $name: $good ok, $bad not, $((SECONDS - begun)) s"
+	passed=$((passed + good)) failed=$((failed + bad))
+}
+
+make()
+{
+	command make --no-print-directory -j2 "$@"
+}
+
+step build make
+step unit make unit
+step lint make lint
+step build-clang make CC=clang
+step unit-asan make SAN=asan unit
+step unit-tsan make SAN=tsan unit
+step install tests/install.sh
+step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
+step system make system
+step demo tests/demo.sh
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
