@@ -129,6 +129,13 @@ layout_at(void *base, size_t offset)
 	return (uint8_t *)base + offset;
 }
 
+/* The table's second for a CLOCK_BOOTTIME of so many seconds. It starts at 1, for an expiry of 0 means none. */
+static inline uint32_t
+layout_second(const struct layout_header *h, uint64_t boottime)
+{
+	return (uint32_t)(boottime - h->epoch) + 1;
+}
+
 /* The ring that `from` fills and `to` empties. */
 static inline size_t
 layout_ring(const struct layout *l, unsigned from, unsigned to)

@@ -26,8 +26,6 @@ struct loop {
 	struct layout_worker *line;
 	uint8_t *buffers;
 	uint32_t stride, packet_size, generation, now;
-	uint64_t epoch;
-	unsigned worker;
 };
 
 static uint32_t
@@ -36,7 +34,7 @@ clock_now(const struct loop *l)
 	struct timespec t;
 
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint32_t)((uint64_t)t.tv_sec - l->epoch) + 1;	/* 0 means "no expiry" in the table */
+	return layout_second(l->nat64.header, (uint64_t)t.tv_sec);
 }
 
 static void
@@ -160,8 +158,6 @@ loop_run(struct heritage_maps *maps, unsigned w, uint32_t missing)
 			   (size_t)w * LAYOUT_BATCH * maps->layout.buffer_stride,
 		.stride = maps->layout.buffer_stride,
 		.packet_size = maps->layout.g.packet_size,
-		.epoch = layout_header(maps->region)->epoch,
-		.worker = w,
 	};
 	wrong = nat64_attach(&l.nat64, maps->region, &maps->layout, w);
 	if (wrong)
