@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS PROGRAM... - run each fuzzer that long, starting from its seeds; what makes one crash is kept and named
+# fuzz.sh SECONDS PROGRAM... - run each fuzzer that long, starting from its seeds; what makes one crash is kept
 #
 # New inputs go to a folder beside the program, so a later run goes on where this one stopped.
 set -euo pipefail

@@ -5,9 +5,9 @@
 #                         gateway ── 192.0.2.0/30 ── router ┘
 #   other  2001:db8:2::2 ─┘  pool 198.51.100.8/29, prefix 64:ff9b::/96
 #
-# Five network namespaces named n64t-PID-..., PID being the test's, so tests can run side by side. Everything a test starts is
-# recorded and ended by its own pid; namespaces and files go when the test ends, also by a signal. What a test left that
-# was killed outright, the next one removes.
+# Five network namespaces named n64t-PID-..., PID being the test's, so tests can run side by side. Everything a test
+# starts is recorded and ended by its own pid; namespaces and files go when the test ends, also by a signal. What a
+# test left that was killed outright, the next one removes.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -169,7 +169,8 @@ net_up()
 	ip -n "n64t-$$-server" route add default via 203.0.113.1
 }
 
-# config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds lines for [gateway].
+# config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds a line for
+# [gateway].
 config()
 {
 	cat >"$T/nat64.ini" <<-END

@@ -66,9 +66,11 @@ words = [k for k in unknown if "." not in k and "/" not in k]
 if words:  # ask the system's headers about all of them at once
     top = pathlib.Path("/usr/include")
     places = [*top.glob("*.h"), top / "linux", top / "asm-generic", top / "x86_64-linux-gnu", top / "libmnl"]
-    found = subprocess.run(["grep", "-rhowE", "--include=*.h", "|".join(words), *map(str, places)],
+    pattern = "(__NR_)?(" + "|".join(words) + ")"  # a system call's name stands there as __NR_read
+    found = subprocess.run(["grep", "-rhowE", "--include=*.h", pattern, *map(str, places)],
                            capture_output=True, text=True)
-    unknown = {k: v for k, v in unknown.items() if k not in set(found.stdout.split())}
+    known = {word.removeprefix("__NR_") for word in found.stdout.split()}
+    unknown = {k: v for k, v in unknown.items() if k not in known}
 for k in [k for k in unknown if k.endswith(".h") and any(pathlib.Path("/usr/include").rglob(k.split("/")[-1]))]:
     del unknown[k]
 for name, place in sorted(unknown.items(), key=lambda item: item[1]):

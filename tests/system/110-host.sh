@@ -15,8 +15,8 @@ host()
 	ip -4 -n "n64t-$$-gateway" rule show
 	ip -6 -n "n64t-$$-gateway" rule show
 	ns gateway nft list ruleset
-	ns gateway sysctl -a 2>/dev/null | grep -E '^net\.ipv[46]\.(conf\.(all|default|to-)|ip_forward|neigh\.default)' |
-		grep -v stable_secret || true
+	ns gateway sysctl -a 2>/dev/null | grep -v stable_secret |
+		grep -E '^net\.ipv[46]\.(conf\.(all|default|to-)|ip_forward|neigh\.default)' || true
 	find "$T" -path "$T/run*" -type s
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # 150-sandbox.sh - what the running children can still do, as the kernel sees it from outside
 #
-# Rows 16 to 19 of the sandbox's test table, for every child: filter, capabilities, uid, descriptors, mappings, namespaces,
-# root; and a worker that is stopped and continued, or whose sleep is interrupted, goes on.
+# For every child: filter, capabilities, uid, descriptors, mappings, namespaces, root; and a worker that is stopped and
+# continued, whose sleep is interrupted so, goes on.
 source "$(dirname "$0")/../lib.sh"
 
 # row PID NAME VALUE - a line of /proc/PID/status
@@ -77,11 +77,12 @@ maps()
 
 namespaces()
 {
-	local pid kind
+	local pid kind parent
 
-	for pid in $(worker_pids) $(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld); do
+	parent=$(cat "$T/nat64d.pid")
+	for pid in $(worker_pids) $(pgrep -P "$parent" nat64-ctld); do
 		for kind in net mnt ipc uts; do
-			if [ "$(readlink "/proc/$pid/ns/$kind")" = "$(readlink "/proc/$(cat "$T/nat64d.pid")/ns/$kind")" ]; then
+			if [ "$(readlink "/proc/$pid/ns/$kind")" = "$(readlink "/proc/$parent/ns/$kind")" ]; then
 				echo "$pid shares the $kind namespace of nat64d"
 				return 1
 			fi

@@ -50,7 +50,8 @@ start gateway tcpdump -n -U -i to-router -w "$T/left.pcap" ip and not src host 2
 cp "$T/pid" "$T/tcpdump.pid"
 wait_for 5 grep -q 'listening on' "$T/gateway-tcpdump.log"
 begin
-for address in 169.254.169.254 127.0.0.1 10.0.0.1 172.16.1.1 192.168.1.1 100.64.0.1 0.0.0.1 224.0.0.1 255.255.255.255; do
+for address in 169.254.169.254 127.0.0.1 10.0.0.1 172.16.1.1 192.168.1.1 100.64.0.1 0.0.0.1 224.0.0.1 \
+	255.255.255.255; do
 	check "destination $address" denied $address
 done
 finish
