@@ -61,7 +61,9 @@ dns64()
 		  for-downstream: no
 		  for-upstream: yes
 	END
-	start gateway unbound -d -c "$T/unbound.conf"
+	# A copy, because Debian's AppArmor lets /usr/sbin/unbound read nothing outside its own folders.
+	cp /usr/sbin/unbound "$T/unbound"
+	start gateway "$T/unbound" -d -c "$T/unbound.conf"
 	mkdir -p "/etc/netns/n64t-$$-client"
 	echo 'nameserver 2001:db8:1::1' >"/etc/netns/n64t-$$-client/resolv.conf"
 }

@@ -98,6 +98,7 @@ remove()
 		ip netns del "$name"
 		rm -rf "/etc/netns/$name"
 	done
+	rmdir /etc/netns 2>/dev/null || true
 	rm -rf "$dir"
 }
 

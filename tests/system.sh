@@ -15,7 +15,7 @@ fi
 for script; do
 	echo "== ${script##*/}"
 	rc=0
-	timeout -k 20 300 "$script" 2>&1 </dev/null | tee "$out" | sed '/^[0-9]* passed, [0-9]* failed$/d' || rc=$?
+	timeout --foreground -k 20 300 "$script" 2>&1 </dev/null | tee "$out" | sed '/^[0-9]* passed, [0-9]* failed$/d' || rc=$?
 	good=$(grep -c '^ok ' "$out" || true)
 	bad=$(grep -c '^FAILED ' "$out" || true)
 	if [ "$rc" != 0 ] && [ "$bad" = 0 ]; then
