@@ -81,10 +81,9 @@ addr_special_all(unsigned *n)
 bool
 addr_illegal_source6(const struct ip6 *addr)
 {
-	static const struct net6 unspecified_and_loopback = { { { 0 } }, 127 };
-	static const struct net6 multicast = { { { 0xff } }, 8 };
+	static const struct ip6 zero;
 
-	return addr_in_net6(addr, &unspecified_and_loopback) || addr_in_net6(addr, &multicast);
+	return addr->b[0] == 0xff || (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1);
 }
 
 bool

@@ -8,16 +8,6 @@
 #include "shm/index.h"
 
 static uint32_t
-match_tag(const uint32_t *cell, uint32_t tag)
-{
-	uint32_t match = 0;
-
-	for (unsigned i = 0; i < INDEX_BUCKET; i++)
-		match |= (uint32_t)((cell[i] & ~INDEX_NUMBER) == tag) << i;
-	return match;
-}
-
-static uint32_t
 match_free(const uint32_t *cell)
 {
 	uint32_t match = 0;
@@ -25,39 +15,6 @@ match_free(const uint32_t *cell)
 	for (unsigned i = 0; i < INDEX_BUCKET; i++)
 		match |= (uint32_t)(cell[i] == 0) << i;
 	return match;
-}
-
-struct index_walk
-index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash)
-{
-	struct index_walk w = {
-		.cells = cells,
-		.base = { ((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET,
-			  ((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET },
-		.tag = (uint32_t)(hash >> 56) << 24,
-	};
-
-	w.match = match_tag(cells + w.base[0], w.tag);
-	return w;
-}
-
-int64_t
-index_next(struct index_walk *w)
-{
-	for (;;) {
-		while (w->match) {
-			unsigned i = (unsigned)__builtin_ctz(w->match);
-			uint32_t number = w->cells[w->base[w->turn] + i] & INDEX_NUMBER;
-
-			w->match &= w->match - 1;
-			if (number)
-				return (int64_t)number - 1;
-		}
-		if (w->turn || w->base[0] == w->base[1])
-			return -1;
-		w->turn = 1;
-		w->match = match_tag(w->cells + w->base[1], w->tag);
-	}
 }
 
 int64_t

@@ -18,15 +18,34 @@
 struct index_walk {
 	const uint32_t *cells;
 	uint32_t base[2];		/* first cell of each bucket */
-	uint32_t tag, match;		/* cells of the current bucket that carry the tag */
-	unsigned turn;
+	uint32_t tag, next;		/* next: how many of the 32 cells have been looked at */
 };
 
 /* Start looking for what hash may stand for in an index of `buckets` (a power of two) buckets. */
-struct index_walk index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash);
+static inline struct index_walk
+index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash)
+{
+	return (struct index_walk) {
+		.cells = cells,
+		.base = { ((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET,
+			  ((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET },
+		.tag = (uint32_t)(hash >> 56) << 24,
+	};
+}
 
 /* The next candidate's number, or -1. At most 32 in all. */
-int64_t index_next(struct index_walk *w);
+static inline int64_t
+index_next(struct index_walk *w)
+{
+	while (w->next < 2 * INDEX_BUCKET) {
+		uint32_t cell = w->cells[w->base[w->next / INDEX_BUCKET] + w->next % INDEX_BUCKET];
+
+		w->next++;
+		if ((cell & ~INDEX_NUMBER) == w->tag && (cell & INDEX_NUMBER))
+			return (int64_t)(cell & INDEX_NUMBER) - 1;
+	}
+	return -1;
+}
 
 /* The cell where number stands for hash, or -1. */
 int64_t index_cell(const uint32_t *cells, uint32_t buckets, uint64_t hash, uint32_t number);

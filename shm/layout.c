@@ -264,7 +264,7 @@ layout_init(void *base, const struct layout *l, const struct config_tenant *conf
 	for (uint32_t a = 0; a < h->addresses_used; a++)
 		init_permutation(secret, a, &h->address[a], l, seed + 48);
 	for (unsigned s = 0; s < LAYOUT_MAX_SHARDS; s++)
-		owners->worker[s] = s < l->g.shards ? (uint8_t)(s % l->g.workers) : LAYOUT_NO_OWNER;
+		owners->worker[s] = (uint8_t)(s < l->g.shards ? s % l->g.workers : LAYOUT_NO_OWNER);
 	init_pool(base, l, config);
 	atomic_store_64(&h->magic, LAYOUT_MAGIC);
 }

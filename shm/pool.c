@@ -14,8 +14,10 @@
 uint32_t
 pool_address(const struct layout_header *h, uint32_t ip4)
 {
-	uint32_t low = 0, high = h->addresses_used;
+	uint32_t low = 0, high = h->addresses_used, guess = ip4 - h->address[0].ip4;
 
+	if (guess < high && h->address[guess].ip4 == ip4)
+		return guess;		/* one range, the usual pool */
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 

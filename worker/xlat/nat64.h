@@ -25,6 +25,11 @@
 
 #define NAT64_ICMP_BUCKETS 256
 
+/* An IPv6 network ready to compare with: address words as in memory. */
+struct nat64_net6 {
+	uint64_t addr[2], mask[2];
+};
+
 /* A worker's place to stand: pointers and what it derived from the configuration. Private memory; no pointer leaves. */
 struct nat64 {
 	struct layout layout;
@@ -37,6 +42,9 @@ struct nat64 {
 	struct shard shard[LAYOUT_MAX_SHARDS];	/* only the owned ones may be touched */
 	/* from the configuration */
 	uint8_t prefix_order[8];		/* prefixes, longest first */
+	struct nat64_net6 prefix[8];		/* the same order */
+	struct nat64_net6 source[64];
+	uint64_t subscriber_mask[2];		/* of an IPv6 address, as in memory */
 	uint8_t wkp;				/* number of 64:ff9b::/96 when wkp-strict guards it, or 0xff */
 	uint8_t destination[256];		/* by first octet: 0 allowed, 1 look closer */
 	uint64_t static_port[1024];		/* bit per port number that any static binding uses */

@@ -13,6 +13,28 @@
 
 static const struct net6 well_known = { { { 0, 0x64, 0xff, 0x9b } }, 96 };
 
+static struct nat64_net6
+compile(const struct net6 *net)
+{
+	static const struct ip6 ones = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	struct ip6 mask = addr_mask6(&ones, net->len), addr = addr_mask6(&net->addr, net->len);
+	struct nat64_net6 out;
+
+	memcpy(out.addr, addr.b, 16);
+	memcpy(out.mask, mask.b, 16);
+	return out;
+}
+
+static inline bool
+inside(const struct ip6 *addr, const struct nat64_net6 *net)
+{
+	uint64_t word[2];
+
+	memcpy(word, addr->b, 16);
+	return (word[0] & net->mask[0]) == net->addr[0] && (word[1] & net->mask[1]) == net->addr[1];
+}
+
 static void
 order_prefixes(struct nat64 *n)
 {
@@ -29,6 +51,11 @@ order_prefixes(struct nat64 *n)
 		    addr_ip6_equal(&c->prefix.item[i].addr, &well_known.addr))
 			n->wkp = i;
 	}
+	for (uint32_t i = 0; i < c->prefix.n; i++)
+		n->prefix[i] = compile(&c->prefix.item[n->prefix_order[i]]);
+	memcpy(n->subscriber_mask, compile(&(struct net6) { .len = (uint8_t)c->subscriber_prefix }).mask, 16);
+	for (uint32_t i = 0; i < c->source.n; i++)
+		n->source[i] = compile(&c->source.item[i]);
 }
 
 /* Every first octet that a denied, allowed or special network reaches into asks for a closer look. */
@@ -59,25 +86,32 @@ policy_configure(struct nat64 *n)
 		n->static_port[c->static_.item[i].port4 / 64] |= UINT64_C(1) << c->static_.item[i].port4 % 64;
 }
 
+/* The place of the prefix that addr is under in the order of lengths, or -1. */
+static int
+prefix_of(const struct nat64 *n, const struct ip6 *addr)
+{
+	for (uint32_t i = 0; i < n->config->prefix.n; i++)
+		if (inside(addr, &n->prefix[i]))
+			return (int)i;
+	return -1;
+}
+
 bool
 policy_embedded(const struct nat64 *n, const struct ip6 *addr, uint32_t *ip4, uint8_t *via)
 {
-	for (uint32_t i = 0; i < n->config->prefix.n; i++) {
-		uint8_t number = n->prefix_order[i];
+	int i = prefix_of(n, addr);
 
-		if (rfc6052_extract(ip4, &n->config->prefix.item[number], addr)) {
-			*via = number;
-			return true;
-		}
-	}
-	return false;
+	if (i < 0)
+		return false;
+	*via = n->prefix_order[i];
+	return rfc6052_extract(ip4, &n->config->prefix.item[*via], addr);
 }
 
 bool
 policy_served(const struct nat64 *n, const struct ip6 *addr)
 {
 	for (uint32_t i = 0; i < n->config->source.n; i++)
-		if (addr_in_net6(addr, &n->config->source.item[i]))
+		if (inside(addr, &n->source[i]))
 			return true;
 	return false;
 }
@@ -85,12 +119,9 @@ policy_served(const struct nat64 *n, const struct ip6 *addr)
 enum nat64_verdict
 policy_source6(const struct nat64 *n, const struct ip6 *addr)
 {
-	uint32_t ip4;
-	uint8_t via;
-
 	if (addr_illegal_source6(addr))
 		return NAT64_source_illegal;
-	return policy_embedded(n, addr, &ip4, &via) ? NAT64_source_in_prefix : NAT64_translated;
+	return prefix_of(n, addr) >= 0 ? NAT64_source_in_prefix : NAT64_translated;
 }
 
 /* The longest network of a list that holds ip4, or -1. */
@@ -154,9 +185,10 @@ policy_static(const struct nat64 *n, uint32_t ip4, enum nat64_proto proto, uint1
 unsigned
 policy_shard(const struct nat64 *n, const struct ip6 *subscriber)
 {
-	struct ip6 prefix = addr_mask6(subscriber, n->config->subscriber_prefix);
 	uint64_t word[2];
 
-	memcpy(word, prefix.b, 16);
+	memcpy(word, subscriber->b, 16);
+	word[0] &= n->subscriber_mask[0];
+	word[1] &= n->subscriber_mask[1];
 	return (unsigned)((hash_words(n->secret->shard_key, word, 2) >> 32) * n->layout.g.shards >> 32);
 }
