@@ -1,0 +1,43 @@
+/*
+ * show_tenants.c - a line per tenant: what it is and how much it does
+ *
+ * received counts what came from the device, once per packet; translated and dropped are verdicts. A packet that one
+ * worker handed to another is in received once, and its verdict is the second one.
+ *
+ * Must never: walk a table; all these are sums that somebody else keeps.
+ */
+#include "ctl/show.h"
+
+const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
+	{ "name", OUTPUT_TENANT }, { "mode", OUTPUT_TEXT }, { "device", OUTPUT_TEXT },
+	{ "workers_running", OUTPUT_NUMBER }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
+	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
+};
+
+bool
+show_tenants_rows(struct show *s, unsigned t)
+{
+	const struct view *v = s->view;
+	const struct status_tenant *tenant = &v->status.tenant[t];
+	uint64_t bindings = 0, sessions = 0;
+
+	if (!show_room(s))
+		return false;
+	for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
+		bindings += view_alive(v, t, SHARD_BINDINGS_CREATED, (enum nat64_proto)p);
+		sessions += view_alive(v, t, SHARD_SESSIONS_CREATED, (enum nat64_proto)p);
+	}
+	const struct output_value row[] = {
+		output_text(tenant->name), output_text(view_mode_name(tenant->mode)), output_text(tenant->device),
+		output_number(view_workers_running(v, t)), output_number(bindings), output_number(sessions),
+		output_number(view_counter(v, t, COUNTER_queue_packets)),
+		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
+	};
+	show_row(s, row, sizeof(row) / sizeof(row[0]));
+	return true;
+}
+
+const struct show_verb show_tenants = {
+	.table = { .list = "tenants", .fields = show_tenants_fields, .nfields = SHOW_TENANTS_FIELDS },
+	.rows = show_tenants_rows,
+};
