@@ -125,7 +125,7 @@ static void
 turn(struct nat64 *n, struct shard *s, uint32_t word, uint32_t now)
 {
 	uint32_t pool_words = n->header->addresses_used * NAT64_N_PROTOS * s->l->blocks_per_shard;
-	uint32_t static_words = CONFIG_MAX_STATICS / 64;
+	uint32_t static_words = (n->config->static_.n + 63) / 64;
 
 	if (word < pool_words) {
 		uint32_t area = word / s->l->blocks_per_shard;
@@ -157,7 +157,7 @@ bool
 nat64_expire(struct nat64 *n, uint32_t now, unsigned budget)
 {
 	uint32_t words = n->header->addresses_used * NAT64_N_PROTOS * n->layout.blocks_per_shard +
-			 CONFIG_MAX_STATICS / 64 + (n->layout.g.shard_sessions + 63) / 64;
+			 (n->config->static_.n + 63) / 64 + (n->layout.g.shard_sessions + 63) / 64;
 
 	if (n->lap_done && n->lap == now)
 		return false;

@@ -1,0 +1,208 @@
+/*
+ * fuzz_translate.c - sequences of hostile packets, clock jumps and configuration changes through nat64_translate()
+ *
+ * The input is a sequence of steps: a control byte, two length bytes, and that many bytes of packet.
+ *     bit 0      which worker reads it          bits 1-2   let 0, 1, 70 or 8000 seconds pass before
+ *     bit 3      make checksums right           bit 4      aim it: addresses of the tenant, port of a live binding
+ *     bit 5      toggle hairpin and the treatment of zero checksums
+ * After each packet: the verdict exists, what is to be sent lies inside the buffer, is well formed, has a right IPv4
+ * header checksum and, if it is an ICMP error, a right ICMP checksum. After every fourth sequence: the audit of every shard with bindings.
+ * The region is a private mapping of a pristine one and is thrown away after each input, so every input stands alone.
+ */
+#include <sys/mman.h>
+#include <unistd.h>
+#include "shm/audit.h"
+#include "tests/world.h"
+#include "worker/xlat/csum.h"
+#include "worker/xlat/parse.h"
+
+#define SIZE 1500
+
+static struct world w;
+static uint8_t buffer[LAYOUT_HEADROOM + SIZE + 256];
+static uint16_t last_port;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition) do { if (!(condition)) { fprintf(stderr, "%s\n", #condition); abort(); } } while (0)
+
+static void
+attach(void)
+{
+	for (unsigned i = 0; i < w.config.workers; i++) {
+		MUST(!nat64_attach(&w.worker[i], w.region, &w.layout, i));
+		nat64_configure(&w.worker[i], &w.config);
+		nat64_adopt(&w.worker[i], w.now);
+	}
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
+	struct layout_geometry g = {
+		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE,
+	};
+	int fd = memfd_create("pristine", 0);
+	void *shared;
+
+	(void)argc;
+	(void)argv;
+	w.config = world_config();
+	w.config.workers = 2;
+	w.config.prefix.n = 2;
+	w.config.prefix.item[1] = (struct net6) { world_ip6("2001:db8:64::"), 48 };
+	w.config.static_.n = 1;
+	w.config.static_.item[0] = (struct config_static) {
+		.ip6 = world_ip6("2001:db8::5"), .ip4 = world_ip4("192.0.2.1"), .port6 = 80, .port4 = 80, .proto = NAT64_TCP,
+	};
+	MUST(layout_plan(&w.layout, &g) && fd >= 0 && ftruncate(fd, (off_t)w.layout.size) == 0);
+	shared = mmap(NULL, w.layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(shared != MAP_FAILED);
+	layout_init(shared, &w.layout, &w.config, 0, seed);
+	munmap(shared, w.layout.size);
+	w.region = mmap(NULL, w.layout.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	MUST(w.region != MAP_FAILED);
+	return 0;
+}
+
+static uint16_t
+get16(const uint8_t *b)
+{
+	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+/* Give the packet addresses that mean something here, and the port of a binding. */
+static void
+aim(uint8_t *b, uint32_t len)
+{
+	if (b[0] >> 4 == 6 && len >= 40) {
+		struct ip6 src = world_ip6("2001:db8::"), dst = world_ip6(b[39] & 1 ? "64:ff9b::" : "2001:db8:64::");
+
+		src.b[15] = b[23] & 7;
+		memcpy(b + 8, src.b, 16);
+		if (b[39] & 1)
+			memcpy(dst.b + 12, b[39] & 2 ? "\xcb\x00\x71\x01" : "\xc0\x00\x02\x01", 4);
+		else
+			memcpy(dst.b + 6, "\xcb\x00\x00\x71\x01", 5);
+		memcpy(b + 24, dst.b, 16);
+		b[4] = (uint8_t)((len - 40) >> 8);
+		b[5] = (uint8_t)(len - 40);
+	} else if (b[0] >> 4 == 4 && len >= 24) {
+		memcpy(b + 16, "\xc0\x00\x02\x01", 4);
+		b[2] = (uint8_t)(len >> 8);
+		b[3] = (uint8_t)len;
+		if ((b[9] == 6 || b[9] == 17) && b[0] == 0x45 && last_port) {
+			b[22] = (uint8_t)(last_port >> 8);
+			b[23] = (uint8_t)last_port;
+		}
+	}
+}
+
+static void
+right_checksums(uint8_t *b, uint32_t len)
+{
+	uint32_t ihl = (b[0] & 15u) * 4;
+	uint64_t sum;
+
+	if (b[0] >> 4 == 4 && len >= 20 && ihl >= 20 && ihl <= len) {
+		memset(b + 10, 0, 2);
+		csum_store(b + 10, csum_add(0, b, ihl));
+		if (b[9] == 1 && len >= ihl + 28 + 20 && b[ihl + 8] == 0x45) {
+			memset(b + ihl + 18, 0, 2);
+			csum_store(b + ihl + 18, csum_add(0, b + ihl + 8, 20));
+		}
+		if (b[9] == 1 && len >= ihl + 8) {
+			memset(b + ihl + 2, 0, 2);
+			csum_store(b + ihl + 2, csum_add(0, b + ihl, len - ihl));
+		}
+	} else if (b[0] >> 4 == 6 && len >= 48 && b[6] == 58) {
+		memset(b + 42, 0, 2);
+		sum = csum_add(csum_word(len - 40) + csum_word(58), b + 8, 32);
+		csum_store(b + 42, csum_add(sum, b + 40, len - 40));
+	}
+}
+
+static void
+check_output(const struct nat64_packet *p, enum nat64_verdict v)
+{
+	struct pkt out;
+	enum nat64_verdict parsed;
+
+	MUST(v < NAT64_N_VERDICTS);
+	if (p->len == 0)
+		return;
+	MUST(p->data >= buffer && p->data + p->len <= buffer + sizeof(buffer));
+	parsed = parse_packet(&out, p->data, p->len);
+	MUST(out.len == p->len);
+	/* An error cut to size may end inside the packet it carries; everything else is whole. */
+	MUST(parsed == NAT64_translated || parsed == NAT64_udp_zero_checksum);
+	if (out.from == NAT64_FROM_IP4 && !out.icmp_error && v == NAT64_translated)
+		last_port = out.src.port;
+}
+
+static void
+step(uint8_t control, const uint8_t *packet, uint32_t len)
+{
+	static const uint32_t jump[] = { 0, 1, 70, 8000 };
+	unsigned worker = control & 1;
+	struct nat64_packet p = { .data = buffer + LAYOUT_HEADROOM, .len = len };
+	enum nat64_verdict v;
+
+	w.now += jump[control >> 1 & 3];
+	for (unsigned i = 0; i < 2 && jump[control >> 1 & 3]; i++)
+		nat64_expire(&w.worker[i], w.now, 100000);
+	if (control & 32) {
+		w.config.hairpin ^= 1;
+		w.config.udp_zero_checksum ^= 1;
+		for (unsigned i = 0; i < 2; i++)
+			nat64_configure(&w.worker[i], &w.config);
+	}
+	memcpy(p.data, packet, len);
+	if (control & 16 && len > 0)
+		aim(p.data, len);
+	if (control & 8 && len > 0)
+		right_checksums(p.data, len);
+	for (unsigned hop = 0; hop < 3; hop++) {
+		v = nat64_translate(&w.worker[worker], &p, w.now);
+		if (v != NAT64_handed_over)
+			break;
+		MUST(p.to_worker < 2 && p.to_worker != worker);
+		worker = p.to_worker;
+		memmove(buffer + LAYOUT_HEADROOM, p.data, p.len);
+		p.data = buffer + LAYOUT_HEADROOM;
+	}
+	check_output(&p, v);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct audit a = { 0 };
+	size_t whole = size;
+
+	w.now = 1000;
+	w.config.hairpin = 1;
+	w.config.udp_zero_checksum = 0;
+	last_port = 0;
+	madvise(w.region, w.layout.size, MADV_DONTNEED);
+	attach();
+	for (unsigned steps = 0; size >= 3 && steps < 16; steps++) {
+		uint32_t len = get16(data + 1) % (SIZE + 1);
+
+		if (len > size - 3)
+			len = (uint32_t)(size - 3);
+		step(data[0], data + 3, len);
+		data += 3 + len;
+		size -= 3 + len;
+	}
+	for (unsigned s = 0; s < w.layout.g.shards && whole % 4 == 0; s++)
+		if (w.worker[0].shard[s].head->total[0] + w.worker[0].shard[s].head->total[1] +
+		    w.worker[0].shard[s].head->total[2])
+			audit_shard(&a, &w.worker[0].shard[s], w.region, w.worker[0].secret, NULL);
+	if (a.violations)
+		fprintf(stderr, "audit: %s\n", a.first);
+	MUST(a.violations == 0);
+	return 0;
+}
