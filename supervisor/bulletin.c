@@ -1,0 +1,148 @@
+/*
+ * bulletin.c - what the supervisor tells the world
+ *
+ * The only writer is the supervisor's one thread. Numbers are single stores, so a reader sees the old or the new one.
+ * Texts are rewritten between two steps of sequence, odd meanwhile, so that a reader can tell that it read half.
+ *
+ * Must never: wait for a reader; be read back for a decision.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "supervisor/bulletin.h"
+#include "supervisor/memory.h"
+#include "supervisor/text.h"
+
+static void
+bulletin_begin(struct bulletin *b)
+{
+	atomic_store_32(&b->status->sequence, b->status->sequence + 1);
+	atomic_fence();			/* odd before the first byte; pairs with the reader's second look */
+}
+
+static void
+bulletin_end(struct bulletin *b)
+{
+	atomic_store_32(&b->status->sequence, b->status->sequence + 1);
+}
+
+static uint64_t
+bulletin_seconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+int
+bulletin_open(struct bulletin *b, const struct config *config)
+{
+	int fd = memory_create("nat64-status", sizeof(struct status));
+
+	if (fd < 0)
+		return fd;
+	b->fd_ro = memory_read_only(fd);
+	b->status = memory_map(fd, sizeof(struct status));
+	close(fd);
+	if (b->fd_ro < 0 || !b->status) {
+		bulletin_close(b);
+		return -ENOMEM;
+	}
+	b->status->size = sizeof(struct status);
+	snprintf(b->status->version, sizeof(b->status->version), "%s", NAT64_VERSION);
+	b->status->pid = (uint32_t)getpid();
+	b->status->started = bulletin_seconds(CLOCK_REALTIME);
+	b->status->started_boottime = bulletin_seconds(CLOCK_BOOTTIME);
+	bulletin_config(b, config, true);
+	b->status->magic = STATUS_MAGIC;
+	return 0;
+}
+
+void
+bulletin_close(struct bulletin *b)
+{
+	if (b->status)
+		munmap(b->status, sizeof(struct status));
+	if (b->fd_ro >= 0)
+		close(b->fd_ro);
+	b->status = NULL;
+	b->fd_ro = -1;
+}
+
+void
+bulletin_config(struct bulletin *b, const struct config *config, bool next)
+{
+	struct status *s = b->status;
+	FILE *out;
+
+	bulletin_begin(b);
+	memset(s->gateway_text, 0, sizeof(s->gateway_text));
+	out = fmemopen(s->gateway_text, sizeof(s->gateway_text) - 1, "w");
+	if (out) {
+		text_gateway(out, &config->gateway);
+		fclose(out);
+	}
+	for (uint32_t t = 0; t < config->tenants; t++) {
+		snprintf(s->tenant[t].name, sizeof(s->tenant[t].name), "%s", config->tenant[t].name_);
+		s->tenant[t].mode = config->tenant[t].mode;
+		s->tenant[t].workers = config->tenant[t].workers;
+	}
+	bulletin_end(b);
+	atomic_store_32(&s->tenants, config->tenants);
+	if (next)
+		atomic_store_32(&s->generation, s->generation + 1);
+}
+
+void
+bulletin_reload(struct bulletin *b, bool ok, const char *message)
+{
+	bulletin_begin(b);
+	snprintf(b->status->reload.message, sizeof(b->status->reload.message), "%s", message);
+	b->status->reload.ok = ok;
+	b->status->reload.at = bulletin_seconds(CLOCK_REALTIME);
+	bulletin_end(b);
+	atomic_store_32(&b->status->reload.count, b->status->reload.count + 1);
+}
+
+void
+bulletin_device(struct bulletin *b, uint32_t tenant, const char *device)
+{
+	bulletin_begin(b);
+	snprintf(b->status->tenant[tenant].device, sizeof(b->status->tenant[tenant].device), "%s", device);
+	bulletin_end(b);
+}
+
+void
+bulletin_worker(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_state state)
+{
+	struct status_worker *worker = &b->status->tenant[tenant].worker[w];
+
+	atomic_store_32(&worker->pid, pid);
+	atomic_store_32(&worker->state, state);
+}
+
+void
+bulletin_death(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_cause cause, const char *how)
+{
+	struct status_worker *worker = &b->status->tenant[tenant].worker[w];
+	time_t now = time(NULL);
+	struct tm utc;
+	char when[32];
+
+	gmtime_r(&now, &utc);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	bulletin_begin(b);
+	snprintf(worker->last_death, sizeof(worker->last_death), "%s at %s, pid %u", how, when, pid);
+	bulletin_end(b);
+	atomic_store_64(&worker->died_at, (uint64_t)now);
+	atomic_store_32(&worker->restarts[cause], worker->restarts[cause] + 1);
+}
+
+void
+bulletin_spares(struct bulletin *b, uint32_t tenant, uint32_t spares)
+{
+	atomic_store_32(&b->status->tenant[tenant].spares, spares);
+}

@@ -1,0 +1,38 @@
+/*
+ * bulletin.h - what the supervisor tells the world (shm/status.h)
+ */
+#ifndef SUPERVISOR_BULLETIN_H
+#define SUPERVISOR_BULLETIN_H
+
+#include "shm/status.h"
+#include "supervisor/config.h"
+
+struct bulletin {
+	int fd_ro;			/* O_RDONLY, for ctl */
+	struct status *status;		/* writable, ours alone */
+};
+
+/* Make the status region for this configuration, generation 1. Returns 0, or -errno and nothing is left. */
+int bulletin_open(struct bulletin *b, const struct config *config);
+void bulletin_close(struct bulletin *b);
+
+/* The configuration changed: its texts, and the generation if it is a new one. */
+void bulletin_config(struct bulletin *b, const struct config *config, bool next);
+
+/* A reload, or another request of the operator's, ended. */
+void bulletin_reload(struct bulletin *b, bool ok, const char *message);
+
+/* The tenant's device has this name. */
+void bulletin_device(struct bulletin *b, uint32_t tenant, const char *device);
+
+/* Worker w of a tenant has this pid (0: none) and state. */
+void bulletin_worker(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_state state);
+
+/* Worker w of a tenant died of this cause; count and note it. how is the cause in words: "sigsegv", "exit status 3". */
+void bulletin_death(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_cause cause,
+		    const char *how);
+
+/* So many spares wait. */
+void bulletin_spares(struct bulletin *b, uint32_t tenant, uint32_t spares);
+
+#endif

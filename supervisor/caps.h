@@ -1,0 +1,45 @@
+/*
+ * caps.h - what nat64d may do, and when
+ *
+ * Between caps_init and the end, nat64d holds the capabilities below as permitted and none as effective, except between
+ * a caps_raise and the next caps_drop. The bounding set is the same, so no child and no later exec ever has more.
+ */
+#ifndef SUPERVISOR_CAPS_H
+#define SUPERVISOR_CAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * CAP(capability, bracket, why). The capabilities of CAPS_BIRTH are for children: exec gives a root process its
+ * bounding set, birth_isolate uses them once and gives them up; nat64d itself raises none of them.
+ */
+#define CAPS_TABLE \
+	CAP(CAP_NET_ADMIN, CAPS_NETWORK, "create TUN devices, set links and routes") \
+	CAP(CAP_NET_BIND_SERVICE, CAPS_START, "listen for /metrics on a port below 1024") \
+	CAP(CAP_CHOWN, CAPS_START, "give the control socket to its group") \
+	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read the configuration and run the programs where root has no file rights") \
+	CAP(CAP_KILL, CAPS_SIGNAL, "signal children, which have uids of their own") \
+	CAP(CAP_SYS_ADMIN, CAPS_BIRTH, "children: leave the namespaces") \
+	CAP(CAP_SETUID, CAPS_BIRTH, "children: take their own uid") \
+	CAP(CAP_SETGID, CAPS_BIRTH, "children: take their own gid and no other group") \
+	CAP(CAP_SETPCAP, CAPS_BIRTH, "children: empty their bounding set and lock it; nat64d: reduce its own")
+
+enum caps_bracket {
+	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16
+};
+
+/* Write the names of the capabilities that the process does not have. Returns true when there is none missing. */
+bool caps_complete(char *missing, size_t size);
+
+/* Keep the capabilities of the table, permitted only. Returns 0 or -errno. */
+int caps_init(void);
+
+/* Open a bracket (one or more bits) and close whatever is open. Brackets do not nest. Exits when the kernel refuses. */
+void caps_raise(unsigned brackets);
+void caps_drop(void);
+
+/* Start-up is over: give up those of CAPS_START for ever. Returns 0 or -errno. */
+int caps_settle(void);
+
+#endif

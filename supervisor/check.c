@@ -1,0 +1,366 @@
+/*
+ * check.c - does the configuration make sense as a whole?
+ *
+ * Each value has been understood by now; here they are held against each other: addresses that two entries claim,
+ * prefixes in which a packet would loop, sizes that no region can have. Two tenants live in one network namespace, so
+ * their pools must be apart, and their prefixes too unless one of them leaves the routing to the operator, who may
+ * choose the tenant by something other than the destination.
+ *
+ * A contradiction is reported at the later line and names the earlier one.
+ *
+ * Must never: look at the host. `nat64d --check` has to give the same answer on the operator's desk.
+ */
+#include "shm/layout.h"
+#include "shm/rfc6052.h"
+#include "supervisor/address.h"
+#include "supervisor/check.h"
+#include "supervisor/value.h"
+
+/* One tenant under examination. */
+struct check {
+	const struct config_tenant *t;
+	const struct config_lines_tenant *lines;
+	struct problem_list *problems;
+	char where[64];			/* "[tenant blue] " and room for a key */
+	size_t name;			/* length of the part before the key */
+};
+
+static const char *
+check_where(struct check *c, const char *key)
+{
+	snprintf(c->where + c->name, sizeof(c->where) - c->name, " %s", key);
+	return c->where;
+}
+
+/* "line 12", or what stands there when the value is a default. */
+static const char *
+check_line(char out[24], unsigned line)
+{
+	if (line)
+		snprintf(out, 24, "line %u", line);
+	else
+		snprintf(out, 24, "the default");
+	return out;
+}
+
+/* Where to report a value: on its line, or, when it is a default, on that of the section. */
+static unsigned
+check_at(const struct check *c, unsigned line)
+{
+	return line ? line : c->lines->section;
+}
+
+static void
+check_begin(struct check *c, const struct config *config, uint32_t t, struct problem_list *problems)
+{
+	c->t = &config->tenant[t];
+	c->lines = &config->lines.tenant[t];
+	c->problems = problems;
+	c->name = (size_t)snprintf(c->where, sizeof(c->where), "[tenant %s]", c->t->name_);
+}
+
+/* The first address of the range that no pool may have: illegal on the wire, or private under the WKP. */
+static void
+check_pool_address(struct check *c, uint32_t i, bool wkp)
+{
+	const struct config_pool *pool = &c->t->pool.item[i];
+	char text[ADDRESS_TEXT];
+
+	for (uint32_t a = 0; a <= pool->last - pool->first && a < CONFIG_MAX_POOL; a++) {
+		const struct addr_special *special = addr_special4(pool->first + a);
+
+		address_print_ip4(text, pool->first + a);
+		if (addr_illegal_source4(pool->first + a)) {
+			problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
+				    "%s can be no host's address (%s); use addresses that are routed to this gateway",
+				    text, special ? special->name : "broadcast");
+			return;
+		}
+		if (wkp && special && special->never_wkp) {
+			problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
+				    "%s is not global (%s), which 64:ff9b::/96 excludes (RFC 6052 section 3.1); use another "
+				    "prefix, or write wkp-strict = no", text, special->name);
+			return;
+		}
+	}
+}
+
+static void
+check_pool(struct check *c)
+{
+	static const struct net6 well_known = { .addr = { { 0, 0x64, 0xff, 0x9b } }, .len = 96 };
+	uint64_t addresses = 0;
+	bool wkp = false;
+
+	for (uint32_t i = 0; i < c->t->prefix.n; i++)
+		if (c->t->wkp_strict && c->t->prefix.item[i].len == well_known.len &&
+		    addr_ip6_equal(&c->t->prefix.item[i].addr, &well_known.addr))
+			wkp = true;
+	for (uint32_t i = 0; i < c->t->pool.n; i++) {
+		addresses += (uint64_t)c->t->pool.item[i].last - c->t->pool.item[i].first + 1;
+		check_pool_address(c, i, wkp);
+		for (uint32_t j = 0; j < i; j++)
+			if (c->t->pool.item[i].first <= c->t->pool.item[j].last &&
+			    c->t->pool.item[j].first <= c->t->pool.item[i].last)
+				problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
+					    "has addresses of line %u in it; name every address once", c->lines->pool[j]);
+	}
+	if (addresses > CONFIG_MAX_POOL)
+		problem_add(c->problems, c->lines->pool[c->t->pool.n - 1], check_where(c, "pool"),
+			    "%llu addresses in all, at most %u fit in one tenant", (unsigned long long)addresses,
+			    CONFIG_MAX_POOL);
+}
+
+/* Addresses that begin like this are no place for a translator. Returns their name or NULL. */
+static const char *
+check_unusable6(const struct ip6 *ip6)
+{
+	static const struct ip6 zero;
+	static const struct net6 mapped = { .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 };
+
+	if (ip6->b[0] == 0xff)
+		return "multicast";
+	if (ip6->b[0] == 0xfe && (ip6->b[1] & 0xc0) == 0x80)
+		return "link-local";
+	if (addr_in_net6(ip6, &mapped))
+		return "IPv4-mapped";
+	if (memcmp(ip6->b, zero.b, 12) == 0)
+		return "unspecified, loopback or IPv4-compatible";
+	return NULL;
+}
+
+static bool
+check_overlap6(const struct net6 *a, const struct net6 *b)
+{
+	return a->len < b->len ? addr_in_net6(&b->addr, a) : addr_in_net6(&a->addr, b);
+}
+
+static void
+check_prefix(struct check *c)
+{
+	char earlier[24];
+
+	for (uint32_t i = 0; i < c->t->prefix.n; i++) {
+		const struct net6 *prefix = &c->t->prefix.item[i];
+		unsigned line = check_at(c, c->lines->prefix[i]);
+		const char *kind = check_unusable6(&prefix->addr);
+
+		if (!rfc6052_valid_len(prefix->len))
+			problem_add(c->problems, line, check_where(c, "prefix"),
+				    "a Pref64 has no length of %u; use /32, /40, /48, /56, /64 or /96 (RFC 6052 section 2.2)",
+				    prefix->len);
+		if (prefix->addr.b[8] != 0)
+			problem_add(c->problems, line, check_where(c, "prefix"),
+				    "bits 64 to 71 must be zero (RFC 6052 section 2.2); write a prefix whose fifth group "
+				    "begins with 00");
+		if (kind)
+			problem_add(c->problems, line, check_where(c, "prefix"),
+				    "is %s; use 64:ff9b::/96, 64:ff9b:1::/48 or a prefix of your own network", kind);
+		for (uint32_t j = 0; j < i; j++)
+			if (check_overlap6(prefix, &c->t->prefix.item[j]))
+				problem_add(c->problems, line, check_where(c, "prefix"),
+					    "overlaps the prefix of %s; prefixes must be apart",
+					    check_line(earlier, c->lines->prefix[j]));
+	}
+}
+
+static void
+check_source(struct check *c)
+{
+	for (uint32_t i = 0; i < c->t->source.n; i++) {
+		const struct net6 *source = &c->t->source.item[i];
+
+		for (uint32_t j = 0; j < c->t->prefix.n; j++)
+			if (source->len >= c->t->prefix.item[j].len && addr_in_net6(&source->addr, &c->t->prefix.item[j]))
+				problem_add(c->problems, c->lines->source[i], check_where(c, "source"),
+					    "lies inside a prefix of this tenant, where packets would loop; name the hosts' "
+					    "own addresses");
+		if (source->len > 0 && source->addr.b[0] == 0xff)
+			problem_add(c->problems, c->lines->source[i], check_where(c, "source"),
+				    "is multicast, which no packet comes from");
+		for (uint32_t j = 0; j < i; j++)
+			if (source->len == c->t->source.item[j].len &&
+			    addr_ip6_equal(&source->addr, &c->t->source.item[j].addr))
+				problem_add(c->problems, c->lines->source[i], check_where(c, "source"),
+					    "stands on line %u already", c->lines->source[j]);
+	}
+}
+
+/* Which list wins is decided by the longest match, so one length of one address may stand in one list, once. */
+static void
+check_lists(struct check *c)
+{
+	const struct net4 *allow = c->t->allow.item, *deny = c->t->deny.item;
+
+	for (uint32_t i = 0; i < c->t->allow.n; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (allow[i].addr == allow[j].addr && allow[i].len == allow[j].len)
+				problem_add(c->problems, c->lines->allow[i], check_where(c, "allow"),
+					    "stands on line %u already", c->lines->allow[j]);
+	for (uint32_t i = 0; i < c->t->deny.n; i++) {
+		for (uint32_t j = 0; j < i; j++)
+			if (deny[i].addr == deny[j].addr && deny[i].len == deny[j].len)
+				problem_add(c->problems, c->lines->deny[i], check_where(c, "deny"),
+					    "stands on line %u already", c->lines->deny[j]);
+		for (uint32_t j = 0; j < c->t->allow.n; j++)
+			if (deny[i].addr == allow[j].addr && deny[i].len == allow[j].len)
+				problem_add(c->problems, c->lines->deny[i], check_where(c, "deny"),
+					    "is allowed on line %u; remove one of the two", c->lines->allow[j]);
+	}
+}
+
+static bool
+check_in_pool(const struct config_tenant *t, uint32_t ip4)
+{
+	for (uint32_t i = 0; i < t->pool.n; i++)
+		if (ip4 >= t->pool.item[i].first && ip4 <= t->pool.item[i].last)
+			return true;
+	return false;
+}
+
+static bool
+check_in_source(const struct config_tenant *t, const struct ip6 *ip6)
+{
+	for (uint32_t i = 0; i < t->source.n; i++)
+		if (addr_in_net6(ip6, &t->source.item[i]))
+			return true;
+	return false;
+}
+
+static void
+check_static(struct check *c, uint32_t i)
+{
+	const struct config_static *s = &c->t->static_.item[i];
+	unsigned line = c->lines->static_[i];
+	char text[ADDRESS_TEXT];
+
+	if (!check_in_pool(c->t, s->ip4)) {
+		address_print_ip4(text, s->ip4);
+		problem_add(c->problems, line, check_where(c, "static"),
+			    "%s is not in the pool of this tenant; add it: pool = %s", text, text);
+	}
+	address_print_ip6(text, &s->ip6);
+	for (uint32_t j = 0; j < c->t->prefix.n; j++)
+		if (addr_in_net6(&s->ip6, &c->t->prefix.item[j]))
+			problem_add(c->problems, line, check_where(c, "static"),
+				    "%s lies inside a prefix of this tenant; name a host's own address", text);
+	if (addr_illegal_source6(&s->ip6))
+		problem_add(c->problems, line, check_where(c, "static"), "%s can be no host's address", text);
+	else if (!check_in_source(c->t, &s->ip6))
+		problem_add(c->problems, line, check_where(c, "static"),
+			    "%s is not in any source of this tenant, so its answers would be dropped; add it: source = %s",
+			    text, text);
+	for (uint32_t j = 0; j < i; j++) {
+		const struct config_static *o = &c->t->static_.item[j];
+
+		if (s->proto != o->proto)
+			continue;
+		if (s->ip4 == o->ip4 && s->port4 == o->port4)
+			problem_add(c->problems, line, check_where(c, "static"),
+				    "the pool side is taken by line %u", c->lines->static_[j]);
+		if (addr_ip6_equal(&s->ip6, &o->ip6) && s->port6 == o->port6)
+			problem_add(c->problems, line, check_where(c, "static"),
+				    "the IPv6 side is taken by line %u", c->lines->static_[j]);
+	}
+}
+
+static void
+check_numbers(struct check *c)
+{
+	const struct config_tenant *t = c->t;
+	struct layout_geometry geometry;
+	struct layout layout;
+
+	if (t->mtu6 > t->mtu)
+		problem_add(c->problems, c->lines->mtu6, check_where(c, "mtu6"),
+			    "%u is larger than the device's mtu, %u", t->mtu6, t->mtu);
+	if (t->mtu4 > t->mtu)
+		problem_add(c->problems, c->lines->mtu4, check_where(c, "mtu4"),
+			    "%u is larger than the device's mtu, %u", t->mtu4, t->mtu);
+	if (c->lines->router4 && addr_illegal_source4(t->router4))
+		problem_add(c->problems, c->lines->router4, check_where(c, "router4"),
+			    "can be no host's address; leave the key out to use the first pool address");
+	if (c->lines->router6 && addr_illegal_source6(&t->router6))
+		problem_add(c->problems, c->lines->router6, check_where(c, "router6"),
+			    "can be no host's address; leave the key out to use router4 in the first prefix");
+	if (c->problems->n != 0)
+		return;			/* sizes of a pool that is wrong mean nothing */
+	layout_geometry(&geometry, t);
+	if (!layout_plan(&layout, &geometry))
+		problem_add(c->problems, check_at(c, c->lines->max_sessions), check_where(c, "max-sessions"),
+			    "no table can be that large (%u pool addresses, %u sessions); lower max-sessions or split the "
+			    "pool over several tenants", geometry.addresses, t->max_sessions);
+}
+
+static void
+check_two_pools(struct check *c, const struct check *o)
+{
+	for (uint32_t i = 0; i < c->t->pool.n; i++)
+		for (uint32_t j = 0; j < o->t->pool.n; j++)
+			if (c->t->pool.item[i].first <= o->t->pool.item[j].last &&
+			    o->t->pool.item[j].first <= c->t->pool.item[i].last)
+				problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
+					    "has addresses of [tenant %s], line %u, in it; an address belongs to one tenant",
+					    o->t->name_, o->lines->pool[j]);
+}
+
+/* What two tenants may not share. */
+static void
+check_two(struct check *c, const struct check *o)
+{
+	char earlier[24];
+
+	check_two_pools(c, o);
+	for (uint32_t i = 0; c->t->routes && o->t->routes && i < c->t->prefix.n; i++)
+		for (uint32_t j = 0; j < o->t->prefix.n; j++)
+			if (check_overlap6(&c->t->prefix.item[i], &o->t->prefix.item[j]))
+				problem_add(c->problems, check_at(c, c->lines->prefix[i]), check_where(c, "prefix"),
+					    "overlaps that of [tenant %s] (%s), and only one of them can have the route; use "
+					    "another prefix, or routes = no and policy routing", o->t->name_,
+					    check_line(earlier, o->lines->prefix[j]));
+	if (strcmp(c->t->device.s, o->t->device.s) == 0 && !strchr(c->t->device.s, '%'))
+		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
+			    "%s is the device of [tenant %s] already", c->t->device.s, o->t->name_);
+}
+
+static void
+check_gateway(const struct config *config, struct problem_list *problems)
+{
+	const struct config_gateway *g = &config->gateway;
+	struct value_text a, b;
+
+	for (uint32_t i = 0; i < g->metrics.n; i++) {
+		if (g->metrics.item[i].family == 0 && g->metrics.n > 1)
+			problem_add(problems, config->lines.gateway.metrics[i], "[gateway] metrics",
+				    "off stands beside other listeners; remove it or them");
+		for (uint32_t j = 0; j < i; j++) {
+			value_print_LISTEN(&a, &g->metrics.item[i]);
+			value_print_LISTEN(&b, &g->metrics.item[j]);
+			if (g->metrics.item[i].family && strcmp(a.s, b.s) == 0)
+				problem_add(problems, config->lines.gateway.metrics[i], "[gateway] metrics",
+					    "stands on line %u already", config->lines.gateway.metrics[j]);
+		}
+	}
+}
+
+void
+check_config(const struct config *config, struct problem_list *problems)
+{
+	struct check c, other;
+
+	check_gateway(config, problems);
+	for (uint32_t t = 0; t < config->tenants; t++) {
+		check_begin(&c, config, t, problems);
+		check_pool(&c);
+		check_prefix(&c);
+		check_source(&c);
+		check_lists(&c);
+		for (uint32_t i = 0; i < c.t->static_.n; i++)
+			check_static(&c, i);
+		for (uint32_t o = 0; o < t; o++) {
+			check_begin(&other, config, o, problems);
+			check_two(&c, &other);
+		}
+		check_numbers(&c);
+	}
+}

@@ -1,0 +1,43 @@
+/*
+ * config.h - nat64.ini in, struct config out
+ */
+#ifndef SUPERVISOR_CONFIG_H
+#define SUPERVISOR_CONFIG_H
+
+#include <stdio.h>
+#include "shm/config.h"
+#include "supervisor/problem.h"
+
+/* The line on which each value stands; 0: nowhere, the default holds. */
+#define SECTION(name, doc) struct config_lines_##name { uint32_t section;
+#define KEY(section, name, type, min, max, def, when, doc) uint32_t name;
+#define LIST(section, name, type, count, def, when, doc) uint32_t name[count];
+#define END(section) };
+#include "shm/config.def"
+
+struct config {
+	struct config_gateway gateway;
+	uint32_t tenants;
+	struct config_tenant tenant[CONFIG_MAX_TENANTS];
+	struct {
+		struct config_lines_gateway gateway;
+		struct config_lines_tenant tenant[CONFIG_MAX_TENANTS];
+	} lines;			/* each an array of uint32_t, indexed by keys_row.lines */
+};
+
+/*
+ * Read the file of problems->file into *config, which is large: allocate it. Everything that is wrong with the text is
+ * added to problems; if nothing is, every key has its value or its default, and derived ones are still empty.
+ */
+void config_read(struct config *config, struct problem_list *problems);
+
+/* The same from an open file. */
+void config_parse(struct config *config, FILE *in, struct problem_list *problems);
+
+/*
+ * Fill in what is derived from other keys. cpus is what `workers = auto` means. Only after a config_read without
+ * problems. What cannot be derived is added to problems.
+ */
+void config_resolve(struct config *config, unsigned cpus, struct problem_list *problems);
+
+#endif

@@ -1,0 +1,428 @@
+/*
+ * crew.c - the workers of a tenant: born as spares, given a slot, replaced when they die
+ *
+ * A spare has gone through birth and waits at a pipe for the number of the slot it shall fill, so a death costs one
+ * write to a pipe instead of a fork, an exec and a sandbox. Packets wait in the slot's queue meanwhile. With spares = 0
+ * the same happens, only that the spare is born on demand.
+ *
+ *   starting   assigned; its progress word has not moved yet
+ *   running    it has turned its loop
+ *   backoff    died too soon too often; tried again later, while the other slots go on
+ *   stopped    left because nat64d stops
+ *
+ * A worker that somebody kills while it runs has done nothing wrong and is replaced at once, however often. One that
+ * crashes or gives up within seconds, again and again, is retried with a growing delay, so that a bad build
+ * does not turn into a fork storm.
+ *
+ * What a worker says of itself (its line in the region) decides only what is displayed and when a stop or a restart
+ * goes on, each with a time limit of its own: a lying worker gains nothing but its own delay.
+ *
+ * Must never: wait for a worker; assign a slot whose last worker has not been reaped.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "supervisor/bulletin.h"
+#include "supervisor/caps.h"
+#include "supervisor/log.h"
+#include "supervisor/tenant.h"
+
+#define CREW_SOON 5000			/* ms: a death within this time of the assignment came too soon */
+#define CREW_FREE 3			/* deaths in a row that came too soon before there is a delay */
+#define CREW_DELAY 250			/* ms, doubled with each further one */
+#define CREW_DELAY_MAX 5000
+#define CREW_LOOK 10			/* ms between looks at a worker that is starting */
+#define CREW_PATIENCE 2000		/* ms a worker may take to leave when asked to */
+
+static const char *const crew_cause_name[] = {
+#define CAUSE(name) #name,
+	STATUS_CAUSES
+#undef CAUSE
+};
+
+void
+crew_init(struct crew *c)
+{
+	memset(c, 0, sizeof(*c));
+}
+
+static uint64_t
+crew_delay(unsigned quick)
+{
+	uint64_t delay = CREW_DELAY;
+
+	if (quick <= CREW_FREE)
+		return 0;
+	for (unsigned i = CREW_FREE + 1; i < quick && delay < CREW_DELAY_MAX; i++)
+		delay *= 2;
+	return delay < CREW_DELAY_MAX ? delay : CREW_DELAY_MAX;
+}
+
+static void
+crew_state(struct tenant *t, unsigned w, enum status_state state)
+{
+	struct crew_slot *slot = &t->crew.slot[w];
+
+	slot->state = state;
+	bulletin_worker(t->bulletin, t->number, w, (uint32_t)slot->pid, state);
+}
+
+static uint64_t
+crew_progress(const struct tenant *t, unsigned w)
+{
+	return atomic_load_64(&t->region.worker[w].progress);
+}
+
+/* Give birth to a spare. Returns 0 or -errno. */
+static int
+crew_birth(struct tenant *t, uint64_t now)
+{
+	struct crew_spare *spare = &t->crew.spare[t->crew.spares];
+
+	if (t->crew.spares == CREW_MAX_SPARES)
+		return -ENOSPC;
+	spare->pid = tenant_birth(t, &spare->assign);
+	if (spare->pid < 0) {
+		log_line(CONFIG_LOG_ERROR, "tenant %s: cannot start %s: %s; trying again", t->config->name_, t->program,
+			 strerror(-spare->pid));
+		return spare->pid;
+	}
+	spare->since = now;
+	t->crew.spares++;
+	bulletin_spares(t->bulletin, t->number, t->crew.spares);
+	return 0;
+}
+
+/* Spare i is a spare no more. */
+static void
+crew_spare_gone(struct tenant *t, unsigned i)
+{
+	struct crew *c = &t->crew;
+
+	if (c->spare[i].assign >= 0)
+		close(c->spare[i].assign);
+	memmove(&c->spare[i], &c->spare[i + 1], (c->spares - i - 1) * sizeof(c->spare[0]));
+	c->spares--;
+	bulletin_spares(t->bulletin, t->number, c->spares);
+}
+
+/* Let a spare fill slot w, a new one if none waits. Returns 0 or -errno, and the slot is tried again later. */
+static int
+crew_fill(struct tenant *t, unsigned w, uint64_t now)
+{
+	struct crew_slot *slot = &t->crew.slot[w];
+	uint32_t number = w;
+	int rc = t->crew.spares > 0 ? 0 : crew_birth(t, now);
+
+	publish_stop(&t->publish, w, false);
+	while (rc == 0 && t->crew.spares > 0) {
+		struct crew_spare spare = t->crew.spare[0];
+
+		slot->progress = crew_progress(t, w);
+		if (write(spare.assign, &number, sizeof(number)) == (ssize_t)sizeof(number)) {
+			crew_spare_gone(t, 0);
+			slot->pid = spare.pid;
+			slot->leaving = slot->pushed = false;
+			slot->since = now;
+			crew_state(t, w, STATUS_starting);
+			return 0;
+		}
+		/* It died and has not been reaped yet. Do not wait for it: the next one, or a new one. */
+		crew_spare_gone(t, 0);
+		if (t->crew.spares == 0)
+			rc = crew_birth(t, now);
+	}
+	slot->quick++;
+	slot->retry = now + CREW_DELAY_MAX;
+	crew_state(t, w, STATUS_backoff);
+	return rc;
+}
+
+void
+crew_start(struct tenant *t, uint64_t now)
+{
+	for (unsigned w = 0; w < t->config->workers; w++)
+		crew_fill(t, w, now);
+	while (t->crew.spares < t->gateway->spares && crew_birth(t, now) == 0)
+		;
+}
+
+/* The cause of a death by its waitid code and value, and in words. */
+static enum status_cause
+crew_cause(int code, int value, bool leaving, bool pushed, char how[32])
+{
+	static const struct {
+		int signal;
+		enum status_cause cause;
+	} causes[] = {
+		{ SIGKILL, STATUS_sigkill }, { SIGSEGV, STATUS_sigsegv }, { SIGBUS, STATUS_sigbus }, { SIGILL, STATUS_sigill },
+		{ SIGFPE, STATUS_sigfpe }, { SIGABRT, STATUS_sigabrt }, { SIGSYS, STATUS_sigsys },
+	};
+
+	if ((leaving && code == CLD_EXITED && value == 0) || (pushed && code != CLD_EXITED && value == SIGKILL)) {
+		snprintf(how, 32, "%s", crew_cause_name[STATUS_requested]);
+		return STATUS_requested;
+	}
+	if (code == CLD_EXITED) {
+		snprintf(how, 32, "exit status %d", value);
+		return STATUS_exit;
+	}
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+		if (causes[i].signal == value) {
+			snprintf(how, 32, "%s", crew_cause_name[causes[i].cause]);
+			return causes[i].cause;
+		}
+	}
+	snprintf(how, 32, "signal %d", value);
+	return STATUS_other_signal;
+}
+
+/* Slot w has lost its worker: find another one, now or, when this happens too often, later. */
+static void
+crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, const char *how, uint64_t now)
+{
+	struct crew_slot *slot = &t->crew.slot[w];
+	bool ran = slot->state == STATUS_running;
+	enum config_log_level level = cause == STATUS_requested ? CONFIG_LOG_INFO : CONFIG_LOG_WARNING;
+	uint64_t delay;
+
+	if (cause != STATUS_requested && now - slot->since < CREW_SOON && !(ran && cause == STATUS_sigkill))
+		slot->quick++;
+	else
+		slot->quick = 0;
+	delay = crew_delay(slot->quick);
+	if (delay > 0) {
+		slot->retry = now + delay;
+		crew_state(t, w, STATUS_backoff);
+		log_line(CONFIG_LOG_ERROR, "tenant %s: worker %u (pid %d) died: %s; that was the %uth time in a row, next try in "
+			 "%llu ms", t->config->name_, w, (int)dead, how, slot->quick, (unsigned long long)delay);
+		return;
+	}
+	crew_state(t, w, STATUS_dead);
+	if (crew_fill(t, w, now) == 0)
+		log_line(level, "tenant %s: worker %u (pid %d) %s: %s; pid %d takes over", t->config->name_, w, (int)dead,
+			 cause == STATUS_requested ? "left" : "died", how, (int)slot->pid);
+}
+
+static bool
+crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
+{
+	for (unsigned w = 0; w < t->config->workers; w++) {
+		struct crew_slot *slot = &t->crew.slot[w];
+		enum status_cause cause;
+		char how[32];
+
+		if (slot->pid != pid)
+			continue;
+		cause = crew_cause(code, value, slot->leaving, slot->pushed, how);
+		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
+		slot->pid = 0;
+		if (slot->leaving && t->crew.restart == w + 1)
+			t->crew.restart++;
+		if (t->crew.stopping)
+			crew_state(t, w, STATUS_stopped);
+		else
+			crew_replace(t, w, pid, cause, how, now);
+		return true;
+	}
+	return false;
+}
+
+bool
+crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
+{
+	struct crew *c = &t->crew;
+	char how[32];
+
+	for (unsigned i = 0; i < c->spares; i++) {
+		if (c->spare[i].pid != pid)
+			continue;
+		crew_cause(code, value, false, false, how);
+		c->spare_quick = now - c->spare[i].since < CREW_SOON ? c->spare_quick + 1 : 0;
+		c->spare_retry = now + crew_delay(c->spare_quick);
+		crew_spare_gone(t, i);
+		if (!c->stopping)
+			log_line(CONFIG_LOG_WARNING, "tenant %s: a spare (pid %d) died: %s%s", t->config->name_, (int)pid, how,
+				 code == CLD_EXITED && value == 127 ? " (it could not be executed)" : "");
+		return true;
+	}
+	return crew_reaped_slot(t, pid, code, value, now);
+}
+
+static void
+crew_signal(pid_t pid)
+{
+	caps_raise(CAPS_SIGNAL);
+	kill(pid, SIGKILL);
+	caps_drop();
+}
+
+static void
+crew_dismiss(struct tenant *t, unsigned w)
+{
+	t->crew.slot[w].leaving = true;
+	publish_stop(&t->publish, w, true);
+	tenant_ring(t, w);
+}
+
+/* One step of a restart: a worker leaves when the one before it has been replaced and somebody waits to replace it. */
+static void
+crew_restart_step(struct tenant *t, uint64_t now)
+{
+	struct crew *c = &t->crew;
+	struct crew_slot *slot = &c->slot[c->restart - 1];
+
+	if (c->restart > 1 && slot[-1].state == STATUS_starting && now - slot[-1].since < CREW_PATIENCE)
+		return;
+	while (c->restart <= t->config->workers && c->slot[c->restart - 1].pid == 0)
+		c->restart++;
+	if (c->restart > t->config->workers) {
+		c->restart = 0;
+		log_line(CONFIG_LOG_INFO, "tenant %s: all workers have been restarted", t->config->name_);
+		return;
+	}
+	slot = &c->slot[c->restart - 1];
+	if (!slot->leaving) {
+		if (c->spares > 0 || crew_birth(t, now) == 0) {
+			slot->since = now;
+			crew_dismiss(t, c->restart - 1);
+		}
+	} else if (now - slot->since > CREW_PATIENCE && !slot->pushed) {
+		slot->pushed = true;
+		crew_signal(slot->pid);
+	}
+}
+
+/* Look after slot w. Returns when to look again. */
+static uint64_t
+crew_tick_slot(struct tenant *t, unsigned w, uint64_t now)
+{
+	struct crew_slot *slot = &t->crew.slot[w];
+
+	if (slot->state == STATUS_backoff) {
+		if (now < slot->retry)
+			return slot->retry;
+		if (crew_fill(t, w, now) != 0)
+			return slot->retry;
+	}
+	if (slot->state != STATUS_starting)
+		return UINT64_MAX;
+	if (crew_progress(t, w) == slot->progress)
+		return now + CREW_LOOK;
+	crew_state(t, w, STATUS_running);
+	return UINT64_MAX;
+}
+
+uint64_t
+crew_tick(struct tenant *t, uint64_t now)
+{
+	struct crew *c = &t->crew;
+	uint64_t next = UINT64_MAX;
+
+	if (c->stopping)
+		return UINT64_MAX;
+	for (unsigned w = 0; w < t->config->workers; w++) {
+		uint64_t at = crew_tick_slot(t, w, now);
+
+		next = at < next ? at : next;
+	}
+	if (c->restart > 0)
+		crew_restart_step(t, now);
+	if (c->restart > 0 && now + CREW_LOOK < next)
+		next = now + CREW_LOOK;
+
+	while (c->spares > t->gateway->spares && c->restart == 0) {
+		pid_t pid = c->spare[c->spares - 1].pid;
+
+		crew_spare_gone(t, c->spares - 1);	/* end of file at its pipe: it goes */
+		log_line(CONFIG_LOG_DEBUG, "tenant %s: spare %d is not needed any more", t->config->name_, (int)pid);
+	}
+	while (c->spares < t->gateway->spares) {
+		if (now < c->spare_retry)
+			return c->spare_retry < next ? c->spare_retry : next;
+		if (crew_birth(t, now) != 0)
+			c->spare_retry = now + CREW_DELAY_MAX;
+	}
+	return next;
+}
+
+void
+crew_restart(struct tenant *t)
+{
+	if (!t->crew.stopping)
+		t->crew.restart = 1;
+}
+
+void
+crew_stop(struct tenant *t)
+{
+	struct crew *c = &t->crew;
+
+	c->stopping = true;
+	for (unsigned i = 0; i < c->spares; i++) {
+		close(c->spare[i].assign);	/* end of file at its pipe: it goes */
+		c->spare[i].assign = -1;
+	}
+	for (unsigned w = 0; w < t->config->workers; w++)
+		if (c->slot[w].pid)
+			crew_dismiss(t, w);
+}
+
+void
+crew_kill(struct tenant *t)
+{
+	for (unsigned w = 0; w < t->config->workers; w++) {
+		struct crew_slot *slot = &t->crew.slot[w];
+
+		if (!slot->pid)
+			continue;
+		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u (pid %d) does not leave; killing it", t->config->name_, w,
+			 (int)slot->pid);
+		slot->pushed = true;
+		kill(slot->pid, SIGKILL);
+	}
+	for (unsigned i = 0; i < t->crew.spares; i++)
+		kill(t->crew.spare[i].pid, SIGKILL);
+}
+
+unsigned
+crew_alive(const struct tenant *t)
+{
+	unsigned n = t->crew.spares;
+
+	for (unsigned w = 0; w < t->config->workers; w++)
+		n += t->crew.slot[w].pid != 0;
+	return n;
+}
+
+bool
+crew_running(const struct tenant *t)
+{
+	for (unsigned w = 0; w < t->config->workers; w++)
+		if (t->crew.slot[w].state != STATUS_running)
+			return false;
+	return true;
+}
+
+unsigned
+crew_troubles(const struct tenant *t)
+{
+	unsigned most = 0;
+
+	for (unsigned w = 0; w < t->config->workers; w++)
+		if (t->crew.slot[w].quick > most)
+			most = t->crew.slot[w].quick;
+	return most;
+}
+
+bool
+crew_acknowledged(const struct tenant *t, uint32_t generation)
+{
+	for (unsigned w = 0; w < t->config->workers; w++)
+		if (t->crew.slot[w].pid && atomic_load_32(&t->region.worker[w].generation) != generation)
+			return false;
+	return true;
+}

@@ -1,0 +1,71 @@
+/*
+ * crew.h - the workers of a tenant: born as spares, given a slot, replaced when they die
+ */
+#ifndef SUPERVISOR_CREW_H
+#define SUPERVISOR_CREW_H
+
+#include <sys/types.h>
+#include "shm/config.h"
+#include "shm/status.h"
+
+#define CREW_MAX_SPARES 17		/* the most that config.def allows, and one more while a worker is replaced */
+
+/* A place at work. Times are milliseconds of CLOCK_MONOTONIC. */
+struct crew_slot {
+	pid_t pid;			/* 0: nobody */
+	enum status_state state;
+	bool leaving;			/* asked to stop */
+	bool pushed;			/* and killed because it did not */
+	unsigned quick;			/* deaths in a row that came too soon */
+	uint64_t since;			/* when it was assigned, or asked to leave */
+	uint64_t retry;			/* state backoff: when to try again */
+	uint64_t progress;		/* layout_worker.progress when it was assigned */
+};
+
+struct crew_spare {
+	pid_t pid;
+	int assign;			/* the pipe it waits at; -1: it has been sent home */
+	uint64_t since;
+};
+
+struct crew {
+	struct crew_slot slot[CONFIG_MAX_WORKERS];
+	struct crew_spare spare[CREW_MAX_SPARES];
+	unsigned spares;
+	unsigned spare_quick;
+	uint64_t spare_retry;
+	bool stopping;
+	unsigned restart;		/* slot + 1 that is next to be restarted; 0: no restart under way */
+};
+
+struct tenant;
+
+void crew_init(struct crew *c);
+
+/* Fill every slot, then raise the spares. */
+void crew_start(struct tenant *t, uint64_t now);
+
+/* A child ended: status as from waitid (code CLD_EXITED, ...; value). Returns false when it was none of this crew. */
+bool crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now);
+
+/* Do what is due. Returns when to be called again at the latest. */
+uint64_t crew_tick(struct tenant *t, uint64_t now);
+
+/* Replace all workers, one after the other. */
+void crew_restart(struct tenant *t);
+
+/* Ask all to leave, and send the spares home. Then nobody is replaced. */
+void crew_stop(struct tenant *t);
+/* Make those leave that are still there. Should: hold CAP_KILL. */
+void crew_kill(struct tenant *t);
+
+/* Children that have not been reaped. */
+unsigned crew_alive(const struct tenant *t);
+/* Are all slots running? */
+bool crew_running(const struct tenant *t);
+/* The most deaths in a row that came too soon, over all slots. */
+unsigned crew_troubles(const struct tenant *t);
+/* Does every worker that lives use this generation of the configuration? */
+bool crew_acknowledged(const struct tenant *t, uint32_t generation);
+
+#endif

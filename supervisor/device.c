@@ -1,0 +1,183 @@
+/*
+ * device.c - a tenant's TUN device with its switches and routes
+ *
+ * The device takes two kinds of packets: IPv6 packets to the prefixes and IPv4 packets to the pool. Both get there by
+ * routes in the main table; the host has no address of the pool itself, so the kernel never answers in the
+ * translator's place. Ranges of the pool are cut into the fewest blocks a route can name.
+ *
+ * The kernel likes to speak on a new device: router solicitations, group reports, redirects. A translator is no host,
+ * so the switches that cause them are set before the device comes up. They are the device's own and go with it. A
+ * switch that cannot be set (a read-only /proc in a container) costs a few stray packets, counted as what they are.
+ *
+ * Must never: change a switch of another device or of the host; leave a route or a device behind.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "supervisor/address.h"
+#include "supervisor/device.h"
+#include "supervisor/log.h"
+#include "supervisor/sysctl.h"
+
+struct net4
+device_block(uint32_t first, uint32_t last)
+{
+	struct net4 net = { .addr = first, .len = 32 };
+
+	while (net.len > 0) {
+		uint32_t wider = UINT32_MAX >> (net.len - 1);	/* host bits of the block twice as large */
+
+		if ((first & wider) || (first | wider) > last)
+			break;
+		net.len--;
+	}
+	return net;
+}
+
+static void
+device_switches(const struct device *d)
+{
+	static const struct {
+		const char *family, *name;
+		int value;
+	} switches[] = {
+		{ "ipv6", "addr_gen_mode", 1 },		/* no link-local address, so no solicitation of any kind */
+		{ "ipv6", "accept_ra", 0 },
+		{ "ipv6", "autoconf", 0 },
+		{ "ipv6", "router_solicitations", 0 },
+		{ "ipv6", "forwarding", 1 },
+		{ "ipv4", "forwarding", 1 },
+		{ "ipv4", "send_redirects", 0 },
+		{ "ipv4", "accept_redirects", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		int rc = sysctl_write_device(switches[i].family, d->name, switches[i].name, switches[i].value);
+
+		if (rc != 0)
+			log_line(CONFIG_LOG_WARNING, "%s: cannot set net.%s.conf.%s.%s = %d: %s", d->name,
+				 switches[i].family, d->name, switches[i].name, switches[i].value, strerror(-rc));
+	}
+}
+
+/* rtnl_route_add, or what undoes it. */
+typedef int device_route_fn(struct rtnl *r, const struct rtnl_net *to, unsigned index);
+
+/* Call route for every destination of the tenant. Stops at the first failure, with the destination in text. */
+static int
+device_routes(const struct device *d, const struct config_tenant *config, struct rtnl *r, device_route_fn *route,
+	      char text[ADDRESS_TEXT])
+{
+	struct rtnl_net to;
+	int rc;
+
+	for (uint32_t i = 0; i < config->prefix.n; i++) {
+		to = (struct rtnl_net) { .family = AF_INET6, .len = config->prefix.item[i].len };
+		memcpy(to.addr, config->prefix.item[i].addr.b, 16);
+		address_print_net6(text, &config->prefix.item[i]);
+		rc = route(r, &to, d->index);
+		if (rc != 0)
+			return rc;
+	}
+	for (uint32_t i = 0; i < config->pool.n; i++) {
+		const struct config_pool *pool = &config->pool.item[i];
+		uint64_t next = pool->first;
+
+		while (next <= pool->last) {
+			struct net4 block = device_block((uint32_t)next, pool->last);
+
+			to = (struct rtnl_net) { .family = AF_INET, .len = block.len };
+			for (unsigned b = 0; b < 4; b++)
+				to.addr[b] = (uint8_t)(block.addr >> (24 - 8 * b));
+			address_print_net4(text, &block);
+			rc = route(r, &to, d->index);
+			if (rc != 0)
+				return rc;
+			next += UINT64_C(1) << (32 - block.len);
+		}
+	}
+	return 0;
+}
+
+/* For removal: a route that has gone already is as good as removed. */
+static int
+device_forget(struct rtnl *r, const struct rtnl_net *to, unsigned index)
+{
+	rtnl_route_remove(r, to, index);
+	return 0;
+}
+
+static int
+device_set_up(struct device *d, const struct config_tenant *config, struct rtnl *r, char *why, size_t size)
+{
+	char text[ADDRESS_TEXT];
+	int rc;
+
+	d->index = if_nametoindex(d->name);
+	if (d->index == 0) {
+		rc = -errno;
+		snprintf(why, size, "device %s was made, but cannot be found", d->name);
+		return rc;
+	}
+	device_switches(d);
+	rc = rtnl_link_up(r, d->index, config->mtu, config->queue_length);
+	if (rc != 0) {
+		snprintf(why, size, "cannot bring up device %s with mtu %u", d->name, config->mtu);
+		return rc;
+	}
+	rc = config->routes ? device_routes(d, config, r, rtnl_route_add, text) : 0;
+	if (rc == -EEXIST)
+		snprintf(why, size, "there is a route to %s already; remove it, or write routes = no", text);
+	else if (rc != 0)
+		snprintf(why, size, "cannot add a route to %s by way of %s", text, d->name);
+	return rc;
+}
+
+int
+device_open(struct device *d, const struct config_tenant *config, char *why, size_t size)
+{
+	struct rtnl *r;
+	int rc = tun_open(d->name, config->device.s, config->workers, d->queue);
+
+	d->queues = 0;
+	if (rc != 0) {
+		snprintf(why, size, "cannot create the TUN device %s", config->device.s);
+		return rc;
+	}
+	d->queues = config->workers;
+	r = rtnl_open();
+	if (!r) {
+		rc = -errno;
+		snprintf(why, size, "cannot open a netlink socket");
+	} else {
+		rc = device_set_up(d, config, r, why, size);
+		rtnl_close(r);
+	}
+	if (rc != 0)
+		device_close(d);
+	return rc;
+}
+
+void
+device_unroute(const struct device *d, const struct config_tenant *config)
+{
+	char text[ADDRESS_TEXT];
+	struct rtnl *r;
+
+	if (!config->routes || d->queues == 0)
+		return;
+	r = rtnl_open();
+	if (!r)
+		return;			/* the device takes its routes along in a moment */
+	device_routes(d, config, r, device_forget, text);
+	rtnl_close(r);
+}
+
+void
+device_close(struct device *d)
+{
+	tun_close(d->queues, d->queue);
+	d->queues = 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * gateway.h - the running nat64d: everything it holds
+ */
+#ifndef SUPERVISOR_GATEWAY_H
+#define SUPERVISOR_GATEWAY_H
+
+#include "supervisor/bulletin.h"
+#include "supervisor/child.h"
+#include "supervisor/config.h"
+#include "supervisor/ctld.h"
+#include "supervisor/reload.h"
+#include "supervisor/rundir.h"
+#include "supervisor/tenant.h"
+
+#define GATEWAY_LISTENERS 4		/* as many as config.def allows */
+
+struct gateway {
+	const char *file;		/* nat64.ini, as the operator named it */
+	struct config *config;		/* in force; owned */
+	unsigned cpus;			/* what `workers = auto` means for the life of nat64d */
+	char worker_program[CHILD_PATH], ctld_program[CHILD_PATH];
+	struct rundir rundir;
+	int control;			/* listening UNIX socket */
+	unsigned listeners;
+	int metrics[GATEWAY_LISTENERS];	/* listening TCP sockets */
+	struct bulletin bulletin;
+	uint32_t tenants;		/* tenant[0 .. tenants) are open */
+	struct tenant tenant[CONFIG_MAX_TENANTS];
+	struct ctld ctld;
+	struct reload reload;
+	int signals;			/* signalfd */
+	bool ready;			/* said so */
+};
+
+#endif

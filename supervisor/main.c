@@ -1,0 +1,390 @@
+/*
+ * main.c - nat64d: the order of birth, and then watching
+ *
+ * main_birth() is the whole start in order: look at the host, reduce rights, make the things children inherit, give up
+ * the rights only that took, start the children. Everything privileged happens before the first packet, except what
+ * replacing a child needs. Afterwards one thread sleeps in poll and is woken by signals alone, which come through a
+ * descriptor, so nothing here is ever interrupted in the middle; timers are the timeout of that poll.
+ *
+ * Whatever was made is removed by main_death(), in the opposite order, after a stop as after a failed start.
+ *
+ * Must never: read a packet; do anything a child asks for (none can); leave something behind.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "supervisor/caps.h"
+#include "supervisor/check.h"
+#include "supervisor/gateway.h"
+#include "supervisor/host.h"
+#include "supervisor/log.h"
+#include "supervisor/notify.h"
+#include "supervisor/options.h"
+
+#define MAIN_TROUBLES 6			/* early deaths in a row, before anything ran, that end the start */
+#define MAIN_LEAVE 3000			/* ms children may take to leave; then they are killed */
+#define MAIN_KILLED 2000		/* ms a killed one may take */
+
+static struct gateway main_gateway;
+
+static uint64_t
+main_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Log what was tried and why it failed. Returns false. */
+static bool
+main_failed(const char *why, int rc)
+{
+	if (rc == -EEXIST || rc == -EADDRINUSE)
+		log_line(CONFIG_LOG_ERROR, "%s", why);	/* the words say it all */
+	else
+		log_line(CONFIG_LOG_ERROR, "%s: %s", why, strerror(-rc));
+	return false;
+}
+
+/* Numbers 0 to 2 are taken, descriptors may be many, and signals wait to be read. */
+static bool
+main_process(struct gateway *g)
+{
+	struct rlimit files;
+	sigset_t signals;
+
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGUSR2);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	g->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return g->signals >= 0 ? true : main_failed("cannot make a signalfd", -errno);
+}
+
+static bool
+main_sockets(struct gateway *g)
+{
+	const struct config_gateway *config = &g->config->gateway;
+	char why[256];
+	uint32_t gid;
+	int rc = rundir_open(&g->rundir, config, why, sizeof(why));
+
+	if (rc != 0)
+		return main_failed(why, rc);
+	rc = host_group(&gid, config->control_group.s);
+	if (rc != 0)
+		return main_failed("[gateway] control-group", rc);
+	g->control = rundir_control(&g->rundir, config->control.s, gid, why, sizeof(why));
+	if (g->control < 0)
+		return main_failed(why, g->control);
+	for (uint32_t i = 0; i < config->metrics.n; i++) {
+		if (config->metrics.item[i].family == 0)
+			continue;
+		rc = rundir_metrics(&config->metrics.item[i], why, sizeof(why));
+		if (rc < 0) {
+			log_line(CONFIG_LOG_ERROR, "%s: %s; set metrics to another address or off", why, strerror(-rc));
+			return false;
+		}
+		g->metrics[g->listeners++] = rc;
+	}
+	return true;
+}
+
+static bool
+main_tenants(struct gateway *g)
+{
+	char why[256], line[384];
+	int rc = bulletin_open(&g->bulletin, g->config);
+
+	if (rc != 0)
+		return main_failed("cannot make the status memory", rc);
+	for (uint32_t t = 0; t < g->config->tenants; t++) {
+		struct tenant *tenant = &g->tenant[t];
+
+		tenant->number = t;
+		tenant->config = &g->config->tenant[t];
+		tenant->gateway = &g->config->gateway;
+		tenant->bulletin = &g->bulletin;
+		tenant->program = g->worker_program;
+		rc = tenant_open(tenant, why, sizeof(why));
+		if (rc != 0) {
+			snprintf(line, sizeof(line), "tenant %s: %s", tenant->config->name_, why);
+			return main_failed(line, rc);
+		}
+		g->tenants++;
+	}
+	return true;
+}
+
+/* The order of birth. Returns false when something is in the way, which has been logged. */
+static bool
+main_birth(struct gateway *g)
+{
+	uint64_t now;
+	bool made;
+	int rc;
+
+	child_program(g->worker_program, "nat64-worker");
+	child_program(g->ctld_program, "nat64-ctld");
+	if (host_check(g->config, g->worker_program, g->ctld_program) != 0)
+		return false;
+
+	rc = caps_init();
+	if (rc != 0)
+		return main_failed("cannot reduce the capabilities of nat64d", rc);
+	if (!main_process(g))
+		return false;
+	caps_raise(CAPS_START);
+	made = main_sockets(g);
+	caps_raise(CAPS_NETWORK);
+	made = made && main_tenants(g);
+	caps_drop();
+	if (!made)
+		return false;
+	rc = caps_settle();
+	if (rc != 0)
+		return main_failed("cannot reduce the capabilities of nat64d", rc);
+
+	host_warn_forwarding();
+	now = main_now();
+	ctld_start(g, now);
+	for (uint32_t t = 0; t < g->tenants; t++)
+		crew_start(&g->tenant[t], now);
+	return true;
+}
+
+/* Take notice of every child that ended. */
+static void
+main_reap(struct gateway *g, uint64_t now)
+{
+	siginfo_t info;
+
+	for (;;) {
+		bool known;
+
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
+			return;
+		known = ctld_reaped(g, info.si_pid, info.si_code, info.si_status, now);
+		for (uint32_t t = 0; t < g->tenants && !known; t++)
+			known = crew_reaped(&g->tenant[t], info.si_pid, info.si_code, info.si_status, now);
+	}
+}
+
+static unsigned
+main_children(const struct gateway *g)
+{
+	unsigned n = g->ctld.pid != 0;
+
+	for (uint32_t t = 0; t < g->tenants; t++)
+		n += crew_alive(&g->tenant[t]);
+	return n;
+}
+
+static void
+main_wait_for_children(struct gateway *g, uint64_t patience)
+{
+	struct pollfd wait = { .fd = g->signals, .events = POLLIN };
+	uint64_t deadline = main_now() + patience;
+	struct signalfd_siginfo info;
+
+	main_reap(g, main_now());
+	while (main_children(g) > 0 && main_now() < deadline) {
+		if (poll(&wait, 1, 50) > 0 && read(g->signals, &info, sizeof(info)) < 0)
+			return;
+		main_reap(g, main_now());
+	}
+}
+
+/* Undo main_birth, however far it came. */
+static void
+main_death(struct gateway *g)
+{
+	caps_raise(CAPS_NETWORK);
+	for (uint32_t t = 0; t < g->tenants; t++)
+		device_unroute(&g->tenant[t].device, g->tenant[t].config);
+	for (uint32_t t = 0; t < g->tenants; t++)
+		crew_stop(&g->tenant[t]);
+	caps_raise(CAPS_SIGNAL);
+	ctld_stop(g, false);
+	if (main_children(g) > 0)
+		main_wait_for_children(g, MAIN_LEAVE);
+	if (main_children(g) > 0) {
+		for (uint32_t t = 0; t < g->tenants; t++)
+			crew_kill(&g->tenant[t]);
+		ctld_stop(g, true);
+		main_wait_for_children(g, MAIN_KILLED);
+	}
+	caps_raise(CAPS_NETWORK);
+	while (g->tenants > 0)
+		tenant_close(&g->tenant[--g->tenants]);
+	caps_drop();
+	bulletin_close(&g->bulletin);
+	while (g->listeners > 0)
+		close(g->metrics[--g->listeners]);
+	if (g->control >= 0)
+		close(g->control);
+	rundir_close(&g->rundir);
+	if (g->signals >= 0)
+		close(g->signals);
+}
+
+/* Say it once, when every worker translates and nat64-ctld serves. */
+static void
+main_look_ready(struct gateway *g)
+{
+	if (g->ready || !g->ctld.up)
+		return;
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (!crew_running(&g->tenant[t]))
+			return;
+	g->ready = true;
+	log_always("ready");
+	notify_send("READY=1");
+}
+
+/* Before it was ever ready: do children die as fast as they are born? */
+static bool
+main_hopeless(const struct gateway *g)
+{
+	unsigned most = g->ctld.quick;
+
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (crew_troubles(&g->tenant[t]) > most)
+			most = crew_troubles(&g->tenant[t]);
+	if (g->ready || most < MAIN_TROUBLES)
+		return false;
+	log_line(CONFIG_LOG_ERROR, "giving up the start: its processes do not stay alive");
+	return true;
+}
+
+static void
+main_restart(struct gateway *g, const struct signalfd_siginfo *info)
+{
+	uint32_t only = info->ssi_code == SI_QUEUE ? (uint32_t)info->ssi_int : 0;
+
+	log_line(CONFIG_LOG_INFO, "restarting the workers one by one");
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (only == 0 || only == t + 1)
+			crew_restart(&g->tenant[t]);
+}
+
+/* Act on every signal that waits. Returns false when nat64d shall stop. */
+static bool
+main_signals(struct gateway *g)
+{
+	struct signalfd_siginfo info;
+
+	while (read(g->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGTERM:
+		case SIGINT:
+			return false;
+		case SIGHUP:
+			reload_begin(g, main_now());
+			break;
+		case SIGUSR1:
+			main_restart(g, &info);
+			break;
+		case SIGUSR2:
+			log_line(CONFIG_LOG_ERROR, "this nat64d cannot re-execute itself; restart the service to upgrade");
+			bulletin_reload(&g->bulletin, false,
+					"upgrade: this nat64d cannot re-execute itself; restart the service to upgrade");
+			break;
+		case SIGCHLD:
+			main_reap(g, main_now());
+			break;
+		}
+	}
+	return true;
+}
+
+/* Do what is due everywhere. Returns the milliseconds until something is due again, or -1: nothing is. */
+static int
+main_tick(struct gateway *g, uint64_t now)
+{
+	uint64_t next = ctld_tick(g, now), at = reload_tick(g, now);
+
+	next = at < next ? at : next;
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		at = crew_tick(&g->tenant[t], now);
+		next = at < next ? at : next;
+	}
+	if (next == UINT64_MAX)
+		return -1;
+	return next <= now ? 1 : (int)(next - now);
+}
+
+static int
+main_run(struct gateway *g)
+{
+	struct pollfd wait = { .fd = -1, .events = POLLIN };
+	int status = 0;
+
+	g->control = g->signals = g->rundir.lock = g->bulletin.fd_ro = -1;
+	if (!main_birth(g)) {
+		main_death(g);
+		return 1;
+	}
+	wait.fd = g->signals;
+	while (main_signals(g)) {
+		int timeout = main_tick(g, main_now());
+
+		main_look_ready(g);
+		if (main_hopeless(g)) {
+			status = 1;
+			break;
+		}
+		poll(&wait, 1, timeout);
+	}
+	notify_send("STOPPING=1");
+	log_line(CONFIG_LOG_INFO, "stopping");
+	main_death(g);
+	log_line(CONFIG_LOG_INFO, "stopped");
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct gateway *g = &main_gateway;
+	struct options options;
+	int status;
+
+	for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+		if (fd > 2) {
+			close(fd);
+			break;
+		}
+	}
+	log_init();
+	status = options_read(&options, argc, argv);
+	if (status >= 0)
+		return status;
+	g->file = options.file;
+	g->cpus = options.cpus;
+	g->config = options.config;
+	log_level((enum config_log_level)g->config->gateway.log_level);
+	status = main_run(g);
+	free(g->config);
+	return status;
+}

@@ -1,0 +1,77 @@
+/*
+ * publish.c - a tenant's configuration on its way to its workers and to ctl
+ *
+ * The image has two slots; a generation lives in slot generation % 2. A new one is written into the slot nobody uses and
+ * becomes current by one store of its number, which pairs with the load in image_current. Workers that were born in
+ * between simply read the newer one.
+ *
+ * Must never: write the current slot.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "supervisor/memory.h"
+#include "supervisor/publish.h"
+#include "supervisor/text.h"
+
+static void
+publish_fill(struct image_slot *slot, const struct config_tenant *config)
+{
+	FILE *out;
+
+	slot->config = *config;
+	memset(slot->text, 0, sizeof(slot->text));
+	out = fmemopen(slot->text, sizeof(slot->text) - 1, "w");
+	if (out) {
+		text_tenant(out, config);
+		fclose(out);
+	}
+}
+
+int
+publish_open(struct publish *p, const struct config_tenant *config)
+{
+	int fd = memory_create("nat64-image", sizeof(struct image));
+
+	if (fd < 0)
+		return fd;
+	p->fd_ro = memory_read_only(fd);
+	p->image = memory_map(fd, sizeof(struct image));
+	close(fd);
+	if (p->fd_ro < 0 || !p->image) {
+		publish_close(p);
+		return -ENOMEM;
+	}
+	p->image->magic = IMAGE_MAGIC;
+	p->image->size = sizeof(struct image);
+	publish_next(p, config);
+	return 0;
+}
+
+uint32_t
+publish_next(struct publish *p, const struct config_tenant *config)
+{
+	uint32_t next = p->image->generation + 1;
+
+	publish_fill(&p->image->slot[next % 2], config);
+	atomic_store_32(&p->image->generation, next);
+	return next;
+}
+
+void
+publish_stop(struct publish *p, unsigned w, bool stop)
+{
+	atomic_store_32(&p->image->stop[w], stop);
+}
+
+void
+publish_close(struct publish *p)
+{
+	if (p->image)
+		munmap(p->image, sizeof(struct image));
+	if (p->fd_ro >= 0)
+		close(p->fd_ro);
+	p->image = NULL;
+	p->fd_ro = -1;
+}

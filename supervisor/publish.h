@@ -1,0 +1,28 @@
+/*
+ * publish.h - a tenant's configuration on its way to its workers and to ctl (shm/image.h)
+ */
+#ifndef SUPERVISOR_PUBLISH_H
+#define SUPERVISOR_PUBLISH_H
+
+#include "shm/image.h"
+
+struct publish {
+	int fd_ro;			/* O_RDONLY, for workers and ctl */
+	struct image *image;		/* writable, ours alone */
+};
+
+/* Make the image with this resolved configuration as generation 1. Returns 0, or -errno and nothing is left. */
+int publish_open(struct publish *p, const struct config_tenant *config);
+
+/*
+ * Make config the current generation. Mustn't: be called before every worker that lives has acknowledged the current
+ * one, since the slot of the one before is overwritten. Returns the new generation.
+ */
+uint32_t publish_next(struct publish *p, const struct config_tenant *config);
+
+/* Ask worker w to leave its loop, or take the wish back. */
+void publish_stop(struct publish *p, unsigned w, bool stop);
+
+void publish_close(struct publish *p);
+
+#endif

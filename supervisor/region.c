@@ -1,0 +1,82 @@
+/*
+ * region.c - a tenant's region, as its maker sees it
+ *
+ * The supervisor maps the whole region once, to have layout_init write header, secrets and owners, and unmaps it again:
+ * afterwards it only looks at what the workers say of themselves, one read-only page. It does not read a shard, so
+ * nothing a worker writes there can reach the process that has the rights.
+ *
+ * Must never: keep the tables mapped; follow a number that a worker wrote.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+#include "supervisor/memory.h"
+#include "supervisor/region.h"
+
+/* Fill the new region. Returns 0 or -errno. */
+static int
+region_fill(struct region *r, const struct config_tenant *config)
+{
+	uint8_t seed[LAYOUT_SEED_SIZE];
+	struct timespec now;
+	void *base;
+
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return -EIO;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	base = memory_map(r->fd, r->layout.size);
+	if (!base)
+		return -errno;
+	layout_init(base, &r->layout, config, (uint64_t)now.tv_sec, seed);
+	munmap(base, r->layout.size);
+	explicit_bzero(seed, sizeof(seed));
+	return 0;
+}
+
+int
+region_open(struct region *r, const struct config_tenant *config)
+{
+	struct layout_geometry geometry;
+	void *lines;
+	int rc;
+
+	layout_geometry(&geometry, config);
+	if (!layout_plan(&r->layout, &geometry))
+		return -EINVAL;
+	r->worker = NULL;
+	r->fd_ro = -1;
+	r->fd = memory_create("nat64-region", r->layout.size);
+	if (r->fd < 0)
+		return r->fd;
+	rc = region_fill(r, config);
+	if (rc == 0) {
+		r->fd_ro = memory_read_only(r->fd);
+		rc = r->fd_ro < 0 ? r->fd_ro : 0;
+	}
+	if (rc == 0) {
+		lines = mmap(NULL, r->layout.buffers - r->layout.workers, PROT_READ, MAP_SHARED, r->fd_ro,
+			     (off_t)r->layout.workers);
+		if (lines == MAP_FAILED)
+			rc = -errno;
+		else
+			r->worker = lines;
+	}
+	if (rc != 0)
+		region_close(r);
+	return rc;
+}
+
+void
+region_close(struct region *r)
+{
+	if (r->worker)
+		munmap((void *)(uintptr_t)r->worker, r->layout.buffers - r->layout.workers);
+	if (r->fd_ro >= 0)
+		close(r->fd_ro);
+	if (r->fd >= 0)
+		close(r->fd);
+	r->worker = NULL;
+	r->fd_ro = r->fd = -1;
+}

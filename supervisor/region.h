@@ -1,0 +1,22 @@
+/*
+ * region.h - a tenant's region (shm/layout.h), as its maker sees it
+ */
+#ifndef SUPERVISOR_REGION_H
+#define SUPERVISOR_REGION_H
+
+#include "shm/layout.h"
+
+struct region {
+	int fd;				/* O_RDWR, for workers */
+	int fd_ro;			/* O_RDONLY, for ctl */
+	struct layout layout;
+	const struct layout_worker *worker;	/* [layout.g.workers], read-only; hostile: believe nothing */
+};
+
+/* Make the region of a tenant, ready for its workers. Returns 0, or -errno and nothing is left. */
+int region_open(struct region *r, const struct config_tenant *config);
+
+/* Unmap and close it. Children keep what they mapped. */
+void region_close(struct region *r);
+
+#endif

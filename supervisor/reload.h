@@ -1,0 +1,29 @@
+/*
+ * reload.h - a new configuration for a running gateway
+ */
+#ifndef SUPERVISOR_RELOAD_H
+#define SUPERVISOR_RELOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gateway;
+
+struct reload {
+	bool pending;			/* published, but not yet acknowledged by every worker */
+	bool again;			/* asked for once more meanwhile */
+	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: when to stop waiting for acknowledgements */
+	char message[400];		/* what will be said when it is done */
+};
+
+/*
+ * Read the file again. Every problem is logged; a key that only a restart can change is refused by name, and then
+ * nothing changes. Otherwise the new values are published to the workers. The outcome goes to the log and to the status
+ * region, at the latest by a later reload_tick.
+ */
+void reload_begin(struct gateway *g, uint64_t now);
+
+/* Do what is due. Returns when to be called again at the latest. */
+uint64_t reload_tick(struct gateway *g, uint64_t now);
+
+#endif

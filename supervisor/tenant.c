@@ -1,0 +1,120 @@
+/*
+ * tenant.c - all that belongs to one tenant: device, region, image, bells
+ *
+ * What is made here is made once and kept as long as nat64d lives: every worker, also one born years later, inherits
+ * duplicates of the same descriptors. That is what lets a worker die without a queue, a packet in it or a binding being
+ * lost.
+ *
+ * Must never: close a queue, a bell or the region while a child of the tenant lives.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "supervisor/bulletin.h"
+#include "supervisor/child.h"
+#include "supervisor/tenant.h"
+
+static int
+tenant_bells(struct tenant *t)
+{
+	for (uint32_t w = 0; w < t->config->workers; w++) {
+		t->bell[w] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (t->bell[w] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int
+tenant_open(struct tenant *t, char *why, size_t size)
+{
+	int rc;
+
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
+		t->bell[w] = -1;
+	t->region = (struct region) { .fd = -1, .fd_ro = -1 };
+	t->publish = (struct publish) { .fd_ro = -1 };
+	t->device = (struct device) { .queues = 0 };
+	crew_init(&t->crew);
+
+	snprintf(why, size, "cannot make the table's shared memory");
+	rc = region_open(&t->region, t->config);
+	if (rc == 0) {
+		snprintf(why, size, "cannot make the configuration's shared memory");
+		rc = publish_open(&t->publish, t->config);
+	}
+	if (rc == 0) {
+		snprintf(why, size, "cannot make an eventfd for each worker");
+		rc = tenant_bells(t);
+	}
+	if (rc == 0)
+		rc = device_open(&t->device, t->config, why, size);
+	if (rc == 0)
+		bulletin_device(t->bulletin, t->number, t->device.name);
+	else
+		tenant_close(t);
+	return rc;
+}
+
+void
+tenant_close(struct tenant *t)
+{
+	device_close(&t->device);
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
+		if (t->bell[w] >= 0)
+			close(t->bell[w]);
+		t->bell[w] = -1;
+	}
+	publish_close(&t->publish);
+	region_close(&t->region);
+}
+
+pid_t
+tenant_birth(struct tenant *t, int *assign)
+{
+	struct child_door doors[2 * CONFIG_MAX_WORKERS + 3];
+	struct heritage h = {
+		.kind = HERITAGE_WORKER,
+		.uid = t->gateway->uid_base + 1 + t->number,
+		.gid = t->gateway->uid_base + 1 + t->number,
+		.workers = t->config->workers,
+		.tenants = 1,
+		.log_level = t->gateway->log_level,
+		.region_size = { t->region.layout.size },
+	};
+	char title[CONFIG_NAME_MAX + 16];
+	unsigned n = 0;
+	int ends[2];
+	pid_t pid;
+
+	memcpy(h.name, t->config->name_, sizeof(h.name));
+	snprintf(title, sizeof(title), "nat64-worker %s", t->config->name_);
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	for (int w = 0; w < (int)t->config->workers; w++) {
+		doors[n++] = (struct child_door) { t->device.queue[w], HERITAGE_QUEUES + w };
+		doors[n++] = (struct child_door) { t->bell[w], HERITAGE_BELLS + w };
+	}
+	doors[n++] = (struct child_door) { t->region.fd, HERITAGE_REGION };
+	doors[n++] = (struct child_door) { t->publish.fd_ro, HERITAGE_IMAGE };
+	doors[n++] = (struct child_door) { ends[0], HERITAGE_ASSIGN };
+	pid = child_start(t->program, title, &h, doors, n, false);
+	close(ends[0]);
+	if (pid < 0)
+		close(ends[1]);
+	else
+		*assign = ends[1];
+	return pid;
+}
+
+void
+tenant_ring(const struct tenant *t, unsigned w)
+{
+	uint64_t one = 1;
+
+	if (write(t->bell[w], &one, sizeof(one)) < 0)
+		return;			/* full: it has been rung already */
+}

@@ -1,0 +1,43 @@
+/*
+ * tenant.h - all that belongs to one tenant: device, region, image, bells
+ */
+#ifndef SUPERVISOR_TENANT_H
+#define SUPERVISOR_TENANT_H
+
+#include <sys/types.h>
+#include "supervisor/crew.h"
+#include "supervisor/device.h"
+#include "supervisor/publish.h"
+#include "supervisor/region.h"
+
+struct bulletin;
+
+struct tenant {
+	uint32_t number;
+	const struct config_tenant *config;	/* in force; replaced by a reload */
+	const struct config_gateway *gateway;	/* likewise */
+	struct bulletin *bulletin;
+	struct device device;
+	struct region region;
+	struct publish publish;
+	int bell[CONFIG_MAX_WORKERS];		/* eventfds */
+	const char *program;			/* nat64-worker */
+	struct crew crew;
+};
+
+/*
+ * Make everything a tenant's workers inherit. number, config, gateway, bulletin and program are set by the caller.
+ * Should: hold CAP_NET_ADMIN. Returns 0, or -errno with what was tried in why; then nothing is left.
+ */
+int tenant_open(struct tenant *t, char *why, size_t size);
+
+/* Remove it all. Should: be called when every child is gone, and hold CAP_NET_ADMIN. */
+void tenant_close(struct tenant *t);
+
+/* Start a worker as a spare. *assign is the pipe it waits at, owned by the caller. Returns its pid or -errno. */
+pid_t tenant_birth(struct tenant *t, int *assign);
+
+/* Wake worker w. */
+void tenant_ring(const struct tenant *t, unsigned w);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * tun.h - a TUN device with several queues
+ *
+ * Usable alone: this file and tun.c.
+ */
+#ifndef SUPERVISOR_TUN_H
+#define SUPERVISOR_TUN_H
+
+#define TUN_NAME 16			/* a device's name with its NUL: the kernel's IFNAMSIZ */
+
+/*
+ * Create a TUN device with n queues (IP packets without any header, non-blocking, closed on exec) in the caller's
+ * network namespace. pattern is its name, or one with %d for the kernel to number. The name it got goes to name, the
+ * descriptors to queue[0 .. n), which the caller owns. The device lives until the last of them is closed everywhere.
+ * Should: hold CAP_NET_ADMIN.
+ * Returns 0, or -errno and nothing is open: -EBUSY when there is a device of that name, -ENOENT when there is no
+ * /dev/net/tun.
+ */
+int tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue);
+
+/* Close all queues at once. The device goes with them unless somebody holds a duplicate. */
+void tun_close(unsigned n, int *queue);
+
+#endif
