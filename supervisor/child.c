@@ -97,7 +97,8 @@ child_become(const char *program, const char *title, struct child_door *places, 
 	sigset_t none;
 
 	sigemptyset(&none);
-	signal(SIGPIPE, SIG_DFL);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
 	if (child_arrange(places, n) && sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
 		caps_raise(CAPS_FILES);
 #ifdef SANITIZED

@@ -125,7 +125,8 @@ config_section(struct config_reading *r, char *title)
 	else if (strncmp(title, "ten", 3) == 0)
 		problem_add(r->problems, r->number, NULL, "[%s]: there is no such section; did you mean [tenant NAME]?", title);
 	else
-		problem_add(r->problems, r->number, NULL, "[%s]: there is no such section; there are [gateway] and [tenant NAME]",
+		problem_add(r->problems, r->number, NULL,
+			    "[%s]: there is no such section; there are [gateway] and [tenant NAME]",
 			    title);
 }
 
@@ -211,7 +212,8 @@ config_judge(struct config_reading *r, char *text, size_t room)
 			return "";
 		}
 		if (end[1 + strspn(end + 1, " \t")] != '\0' && !strchr("#;", end[1 + strspn(end + 1, " \t")]))
-			problem_add(r->problems, r->number, NULL, "\"%s\" behind the ] of a section; keys begin on the next line",
+			problem_add(r->problems, r->number, NULL,
+				    "\"%s\" behind the ] of a section; keys begin on the next line",
 				       end + 1 + strspn(end + 1, " \t"));
 		*end = '\0';
 		config_section(r, text + 1);

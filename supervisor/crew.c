@@ -197,8 +197,8 @@ crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, 
 	if (delay > 0) {
 		slot->retry = now + delay;
 		crew_state(t, w, STATUS_backoff);
-		log_line(CONFIG_LOG_ERROR, "tenant %s: worker %u (pid %d) died: %s; that was the %uth time in a row, next try in "
-			 "%llu ms", t->config->name_, w, (int)dead, how, slot->quick, (unsigned long long)delay);
+		log_line(CONFIG_LOG_ERROR, "tenant %s: worker %u (pid %d) died: %s; early death number %u in a row, next "
+			 "try in %llu ms", t->config->name_, w, (int)dead, how, slot->quick, (unsigned long long)delay);
 		return;
 	}
 	crew_state(t, w, STATUS_dead);

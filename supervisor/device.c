@@ -43,11 +43,12 @@ device_switches(const struct device *d)
 		const char *family, *name;
 		int value;
 	} switches[] = {
+		{ "ipv6", "force_mld_version", 1 },	/* so that leaving the all-routers group, next, is silent */
+		{ "ipv6", "forwarding", 0 },		/* whether packets are forwarded is all.forwarding's choice */
 		{ "ipv6", "addr_gen_mode", 1 },		/* no link-local address, so no solicitation of any kind */
 		{ "ipv6", "accept_ra", 0 },
 		{ "ipv6", "autoconf", 0 },
 		{ "ipv6", "router_solicitations", 0 },
-		{ "ipv6", "forwarding", 1 },
 		{ "ipv4", "forwarding", 1 },
 		{ "ipv4", "send_redirects", 0 },
 		{ "ipv4", "accept_redirects", 0 },

@@ -150,6 +150,6 @@ host_warn_forwarding(void)
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if (sysctl_read(wanted[i].file) == 0)
-			log_line(CONFIG_LOG_WARNING, "this host does not forward packets, so none will be translated for others: "
-				 "sysctl -w %s=1", wanted[i].sysctl);
+			log_line(CONFIG_LOG_WARNING, "this host does not forward packets, so none will be translated for "
+				 "others: sysctl -w %s=1", wanted[i].sysctl);
 }

@@ -59,6 +59,7 @@ main_failed(const char *why, int rc)
 static bool
 main_process(struct gateway *g)
 {
+	static const int heard[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
 	struct rlimit files;
 	sigset_t signals;
 
@@ -69,12 +70,10 @@ main_process(struct gateway *g)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGUSR1);
-	sigaddset(&signals, SIGUSR2);
-	sigaddset(&signals, SIGCHLD);
+	for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++) {
+		signal(heard[i], SIG_DFL);	/* one that was ignored would never arrive */
+		sigaddset(&signals, heard[i]);
+	}
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	g->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return g->signals >= 0 ? true : main_failed("cannot make a signalfd", -errno);

@@ -105,9 +105,9 @@ text_reference(FILE *out)
 {
 	fprintf(out, "# nat64.ini - every key of the gateway with its default\n"
 		     "#\n"
-		     "# Sizes take k, M and G (1024-based); times are seconds. A key marked (restart) is read when nat64d starts;\n"
-		     "# the others also when it reloads (SIGHUP). A line that begins with # or ; is a comment. What is commented\n"
-		     "# out here is derived from other keys, or empty. Check a file with: nat64d -c FILE --check\n");
+		     "# Sizes take k, M and G (1024-based); times are seconds. A key marked (restart) is read when nat64d\n"
+		     "# starts; the others also when it reloads (SIGHUP). A line that begins with # or ; is a comment. What is\n"
+		     "# commented out here is derived from other keys, or empty. Check a file with: nat64d -c FILE --check\n");
 #define SECTION(name, doc) fprintf(out, "\n# %s\n", doc); \
 	fprintf(out, strcmp(#name, "tenant") == 0 ? "[%s example]\n" : "[%s]\n", #name); \
 	text_reference_section(out, #name);

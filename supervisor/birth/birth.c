@@ -156,18 +156,26 @@ birth_landlock(void)
 }
 
 /*
- * Nothing may be written to a file, no process started, no memory locked. RLIMIT_NOFILE bounds what can be opened
- * anew; it cannot be 0, because ppoll compares its count with it.
+ * No process may be started, no memory locked, and nothing written to a file; only who keeps stderr may, because that
+ * can be a file, and the limit would kill him for a log line. RLIMIT_NOFILE bounds what can be opened anew; it cannot
+ * be 0, because ppoll compares its count with it.
  */
 static int
 birth_limits(enum heritage_kind kind)
 {
 	static const __rlimit_resource_t none[] = {
-		RLIMIT_NPROC, RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING
+		RLIMIT_NPROC, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING, RLIMIT_FSIZE
 	};
+	size_t n = sizeof(none) / sizeof(none[0]);
 	struct rlimit limit = { 0, 0 };
+	bool stderr_kept = kind == HERITAGE_CTL;
 
-	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+#ifdef SANITIZED
+	stderr_kept = true;
+#endif
+	if (stderr_kept)
+		n--;
+	for (size_t i = 0; i < n; i++)
 		if (setrlimit(none[i], &limit) != 0)
 			return -errno;
 	limit.rlim_cur = limit.rlim_max = kind == HERITAGE_CTL ? 1024 : HERITAGE_BELLS;
