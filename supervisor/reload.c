@@ -155,8 +155,8 @@ reload_begin(struct gateway *g, uint64_t now)
 		return;
 	}
 	if (!reload_acknowledged(g)) {
-		reload_end(g, false, "a worker still does not use the configuration before this one, which nat64d will not write "
-			   "over; restart the workers (nat64ctl restart), then reload");
+		reload_end(g, false, "a worker still does not use the configuration before this one, which nat64d will not "
+			   "write over; restart the workers (nat64ctl restart), then reload");
 		return;
 	}
 	notify_send("RELOADING=1");

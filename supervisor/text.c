@@ -106,8 +106,8 @@ text_reference(FILE *out)
 	fprintf(out, "# nat64.ini - every key of the gateway with its default\n"
 		     "#\n"
 		     "# Sizes take k, M and G (1024-based); times are seconds. A key marked (restart) is read when nat64d\n"
-		     "# starts; the others also when it reloads (SIGHUP). A line that begins with # or ; is a comment. What is\n"
-		     "# commented out here is derived from other keys, or empty. Check a file with: nat64d -c FILE --check\n");
+		     "# starts; the others also when it reloads (SIGHUP). A line that begins with # or ; is a comment. What\n"
+		     "# is commented out here is derived from other keys, or empty. Check a file: nat64d -c FILE --check\n");
 #define SECTION(name, doc) fprintf(out, "\n# %s\n", doc); \
 	fprintf(out, strcmp(#name, "tenant") == 0 ? "[%s example]\n" : "[%s]\n", #name); \
 	text_reference_section(out, #name);
