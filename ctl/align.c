@@ -144,7 +144,7 @@ align_row(struct output *o, const struct output_value *row)
 	char line[OUTPUT_ROW], cell[CELL_SIZE];
 	size_t at = 0;
 
-	for (unsigned i = 0; i < t->nfields && at + 2 * CELL_SIZE < sizeof(line); i++) {
+	for (unsigned i = 0; i < t->nfields && at < sizeof(line) - OUTPUT_ROW / 2; i++) {
 		bool pair = i + 1 < t->nfields && joins(t, i + 1) && !row[i].null && !row[i + 1].null;
 		bool brackets = pair && t->fields[i].kind == OUTPUT_IP6;
 

@@ -250,12 +250,11 @@ worker_sandbox_missing(struct metrics *m, unsigned t, unsigned n)
 
 	while (view_layer(layers, &bit))
 		layers++;
-	if (n / layers >= view_workers(m->view, t))
+	if (n >= view_workers(m->view, t) * layers)
 		return false;
 	const char *layer = view_layer(n % layers, &bit);
-	bool missing = view_missing(m->view, t, n / layers) & bit;
 
-	sample(m, missing, "worker=\"%u\",layer=\"%s\"", n / layers, layer);
+	sample(m, (view_missing(m->view, t, n / layers) & bit) != 0, "worker=\"%u\",layer=\"%s\"", n / layers, layer);
 	return true;
 }
 

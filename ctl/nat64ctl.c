@@ -432,7 +432,8 @@ restart(int argc, char **argv)
 	int status;
 
 	if (argc > 0)
-		return fail(USAGE, "%s: a tenant alone cannot be restarted; without a name all are, one by one", argv[0]);
+		return fail(USAGE, "%s: one tenant cannot be restarted alone; without a name all are, in turn",
+			    argv[0]);
 	status = signal_daemon(&first, SIGUSR1);
 	return status == DONE ? await(&first, "the restart", restarted) : status;
 }

@@ -15,7 +15,9 @@ static const struct output_field fields[] = {
 	{ "tenant", OUTPUT_TENANT }, { "protocol", OUTPUT_PROTOCOL }, { "ip6", OUTPUT_IP6 }, { "port6", OUTPUT_PORT },
 	{ "ip4", OUTPUT_IP4 }, { "count", OUTPUT_NUMBER }, { "left_seconds", OUTPUT_SECONDS },
 };
-static const struct output_field head[] = { { "version", OUTPUT_TEXT }, { "last.ok", OUTPUT_BOOL }, { "last.at", OUTPUT_NUMBER } };
+static const struct output_field head[] = {
+	{ "version", OUTPUT_TEXT }, { "last.ok", OUTPUT_BOOL }, { "last.at", OUTPUT_NUMBER },
+};
 static const struct output_table table = {
 	.list = "things", .head = head, .nhead = 3, .fields = fields, .nfields = 7,
 };
