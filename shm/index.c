@@ -21,12 +21,13 @@ int64_t
 index_cell(const uint32_t *cells, uint32_t buckets, uint64_t hash, uint32_t number)
 {
 	struct index_walk w = index_begin(cells, buckets, hash);
+	const uint32_t *bucket[2] = { w.bucket, w.second };
 	uint32_t value = index_value(hash, number);
 
 	for (unsigned turn = 0; turn < 2; turn++)
 		for (unsigned i = 0; i < INDEX_BUCKET; i++)
-			if (cells[w.base[turn] + i] == value)
-				return w.base[turn] + i;
+			if (bucket[turn][i] == value)
+				return bucket[turn] + i - cells;
 	return -1;
 }
 
@@ -34,11 +35,11 @@ int64_t
 index_place(const uint32_t *cells, uint32_t buckets, uint64_t hash)
 {
 	struct index_walk w = index_begin(cells, buckets, hash);
-	uint32_t free0 = match_free(cells + w.base[0]), free1 = match_free(cells + w.base[1]);
+	uint32_t first = match_free(w.bucket), second = match_free(w.second);
 
-	if (!(free0 | free1))
+	if (!(first | second))
 		return -1;
-	if (__builtin_popcount(free0) >= __builtin_popcount(free1))
-		return w.base[0] + (unsigned)__builtin_ctz(free0);
-	return w.base[1] + (unsigned)__builtin_ctz(free1);
+	if (__builtin_popcount(first) >= __builtin_popcount(second))
+		return w.bucket - cells + __builtin_ctz(first);
+	return w.second - cells + __builtin_ctz(second);
 }

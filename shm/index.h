@@ -1,50 +1,85 @@
 /*
  * index.h - from a keyed hash to numbers: buckets of 16 cells, two choices
  *
- * A cell is 0, or (tag << 24 | number + 1): eight bits of the hash and the number of what was hashed. A bucket is one
- * cache line, so a look-up reads at most two lines of index, whatever an attacker does; without the key he cannot aim
+ * A cell is 0, or (tag << 24 | number + 1): eight bits of the hash, never all zero, and the number of what was hashed. A
+ * bucket is one cache line, so a look-up reads at most two lines of index, whatever an attacker does; without the key he cannot aim
  * at a bucket. The index knows nothing of what the numbers mean: the caller compares.
  * Only the owner of the shard reads or writes it.
  */
 #ifndef SHM_INDEX_H
 #define SHM_INDEX_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define INDEX_BUCKET 16
 #define INDEX_NUMBER UINT32_C(0x00ffffff)
 
 struct index_walk {
-	const uint32_t *cells;
-	uint32_t base[2];		/* first cell of each bucket */
-	uint32_t tag, next;		/* next: how many of the 32 cells have been looked at */
+	const uint32_t *bucket, *second;	/* the one being looked at, and the other one or NULL */
+	uint32_t tag, match;			/* cells of bucket that carry the tag and were not returned yet */
 };
+
+/* The tag of a hash, in place. Its lowest bit is set, so that no empty cell carries it. */
+static inline uint32_t
+index_tag(uint64_t hash)
+{
+	return ((uint32_t)(hash >> 56) | 1) << 24;
+}
+
+/* Which cells of a bucket carry the tag, a bit each. */
+static inline uint32_t
+index_match(const uint32_t *cell, uint32_t tag)
+{
+#ifdef __SSE2__
+	const __m128i *four = (const void *)cell, mask = _mm_set1_epi32((int)~INDEX_NUMBER), want = _mm_set1_epi32((int)tag);
+	__m128i hit[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		hit[i] = _mm_cmpeq_epi32(_mm_and_si128(_mm_loadu_si128(four + i), mask), want);
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(hit[0], hit[1]), _mm_packs_epi32(hit[2], hit[3])));
+#else
+	uint32_t match = 0;
+
+	for (unsigned i = 0; i < INDEX_BUCKET; i++)
+		match |= (uint32_t)((cell[i] & ~INDEX_NUMBER) == tag) << i;
+	return match;
+#endif
+}
 
 /* Start looking for what hash may stand for in an index of `buckets` (a power of two) buckets. */
 static inline struct index_walk
 index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash)
 {
-	return (struct index_walk) {
-		.cells = cells,
-		.base = { ((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET,
-			  ((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET },
-		.tag = (uint32_t)(hash >> 56) << 24,
+	struct index_walk w = {
+		.bucket = cells + (size_t)((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET,
+		.second = cells + (size_t)((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET,
+		.tag = index_tag(hash),
 	};
+
+	w.match = index_match(w.bucket, w.tag);
+	return w;
 }
 
-/* The next candidate's number, or -1. At most 32 in all. */
+/* The next candidate's number, or -1. At most 32 in all, and none twice unless it stands in two cells. */
 static inline int64_t
 index_next(struct index_walk *w)
 {
-	while (w->next < 2 * INDEX_BUCKET) {
-		uint32_t cell = w->cells[w->base[w->next / INDEX_BUCKET] + w->next % INDEX_BUCKET];
+	uint32_t number;
 
-		w->next++;
-		if ((cell & ~INDEX_NUMBER) == w->tag && (cell & INDEX_NUMBER))
-			return (int64_t)(cell & INDEX_NUMBER) - 1;
+	while (!w->match) {
+		if (!w->second || w->second == w->bucket)
+			return -1;
+		w->bucket = w->second;
+		w->second = NULL;
+		w->match = index_match(w->bucket, w->tag);
 	}
-	return -1;
+	number = w->bucket[__builtin_ctz(w->match)] & INDEX_NUMBER;
+	w->match &= w->match - 1;
+	return (int64_t)number - 1;
 }
 
 /* The cell where number stands for hash, or -1. */
@@ -57,7 +92,7 @@ int64_t index_place(const uint32_t *cells, uint32_t buckets, uint64_t hash);
 static inline uint32_t
 index_value(uint64_t hash, uint32_t number)
 {
-	return (uint32_t)(hash >> 56) << 24 | (number + 1);
+	return index_tag(hash) | (number + 1);
 }
 
 #endif

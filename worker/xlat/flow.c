@@ -199,7 +199,8 @@ flow_ends(const struct nat64 *n, const struct flow *f, struct pkt_end *subscribe
 	*subscriber = (struct pkt_end) { .ip6 = r->ip6, .ip4 = r->ip4 };
 	subscriber->port = f->from == NAT64_FROM_IP6 ? r->port4 : r->port6;
 	*remote = (struct pkt_end) { .ip4 = f->remote4, .port = f->remote_port };
-	rfc6052_embed(&remote->ip6, &n->config->prefix.item[f->via % n->config->prefix.n], f->remote4);
+	if (f->from == NAT64_FROM_IP4)
+		rfc6052_embed(&remote->ip6, &n->config->prefix.item[f->via % n->config->prefix.n], f->remote4);
 	if (f->proto == NAT64_ICMP)
 		remote->port = subscriber->port;
 }

@@ -38,7 +38,10 @@ enum nat64_verdict flow_bind(struct nat64 *n, struct flow *f, const struct pkt *
 /* Is there a session? For ICMP errors, which never create, refresh or end one. Sets f->via when the source is ip4. */
 bool flow_known(const struct nat64 *n, struct flow *f);
 
-/* The two ends as they are on the other side; needs f->slot. subscriber is X' or T, remote the IPv4 host. */
+/*
+ * The two ends as they are on the other side; needs f->slot. subscriber is X' or T, remote the IPv4 host, which has an
+ * IPv6 address only when the packet goes to the IPv6 side.
+ */
 void flow_ends(const struct nat64 *n, const struct flow *f, struct pkt_end *subscriber, struct pkt_end *remote);
 
 #endif
