@@ -210,6 +210,7 @@ wait "$client" || rc=$?
 exec 9<&-
 check "a reply that breaks off: exit 1" test "$rc" = 1
 check "and says so" grep -q 'broke off' "$T/err"
+wait "$parent" || true
 check "socket without a daemon: exit 3" ends 3 ctl show status
 start 10
 check "stop" ctl stop
