@@ -81,10 +81,10 @@ address_parse_net4(struct net4 *out, const char *text, bool lone)
 	uint32_t len, mask;
 
 	wrong = address_split(addr, &len, text, 32, lone);
-	if (!wrong)
-		wrong = address_parse_ip4(&out->addr, addr);
 	if (wrong)
 		return wrong;
+	if (address_parse_ip4(&out->addr, addr))
+		return "is not an IPv4 prefix; write for example 192.0.2.0/24";
 	out->len = (uint8_t)len;
 	mask = len == 0 ? 0 : UINT32_MAX << (32 - len);
 	if (out->addr & ~mask) {
@@ -105,10 +105,10 @@ address_parse_net6(struct net6 *out, const char *text, bool lone)
 	uint32_t len;
 
 	wrong = address_split(addr, &len, text, 128, lone);
-	if (!wrong)
-		wrong = address_parse_ip6(&out->addr, addr);
 	if (wrong)
 		return wrong;
+	if (address_parse_ip6(&out->addr, addr))
+		return "is not an IPv6 prefix; write for example 2001:db8::/32";
 	out->len = (uint8_t)len;
 	masked = addr_mask6(&out->addr, len);
 	if (!addr_ip6_equal(&masked, &out->addr)) {

@@ -21,6 +21,7 @@ struct check {
 	const struct config_tenant *t;
 	const struct config_lines_tenant *lines;
 	struct problem_list *problems;
+	bool broken;			/* something is missing in its lists already: do not infer from what is not there */
 	char where[64];			/* "[tenant blue] " and room for a key */
 	size_t name;			/* length of the part before the key */
 };
@@ -56,6 +57,7 @@ check_begin(struct check *c, const struct config *config, uint32_t t, struct pro
 	c->t = &config->tenant[t];
 	c->lines = &config->lines.tenant[t];
 	c->problems = problems;
+	c->broken = config->broken[t];
 	c->name = (size_t)snprintf(c->where, sizeof(c->where), "[tenant %s]", c->t->name_);
 }
 
@@ -105,7 +107,7 @@ check_pool(struct check *c)
 				problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
 					    "has addresses of line %u in it; name every address once", c->lines->pool[j]);
 	}
-	if (addresses > CONFIG_MAX_POOL)
+	if (addresses > CONFIG_MAX_POOL && c->t->pool.n > 0)
 		problem_add(c->problems, c->lines->pool[c->t->pool.n - 1], check_where(c, "pool"),
 			    "%llu addresses in all, at most %u fit in one tenant", (unsigned long long)addresses,
 			    CONFIG_MAX_POOL);
@@ -202,10 +204,13 @@ check_lists(struct check *c)
 			if (deny[i].addr == deny[j].addr && deny[i].len == deny[j].len)
 				problem_add(c->problems, c->lines->deny[i], check_where(c, "deny"),
 					    "stands on line %u already", c->lines->deny[j]);
-		for (uint32_t j = 0; j < c->t->allow.n; j++)
-			if (deny[i].addr == allow[j].addr && deny[i].len == allow[j].len)
-				problem_add(c->problems, c->lines->deny[i], check_where(c, "deny"),
-					    "is allowed on line %u; remove one of the two", c->lines->allow[j]);
+		for (uint32_t j = 0; j < c->t->allow.n; j++) {
+			if (deny[i].addr != allow[j].addr || deny[i].len != allow[j].len)
+				continue;
+			problem_add(c->problems, c->lines->deny[i], check_where(c, "deny"),
+				    "is allowed on line %u; remove one of the two", c->lines->allow[j]);
+			break;
+		}
 	}
 }
 
@@ -234,7 +239,7 @@ check_static(struct check *c, uint32_t i)
 	unsigned line = c->lines->static_[i];
 	char text[ADDRESS_TEXT];
 
-	if (!check_in_pool(c->t, s->ip4)) {
+	if (!c->broken && !check_in_pool(c->t, s->ip4)) {
 		address_print_ip4(text, s->ip4);
 		problem_add(c->problems, line, check_where(c, "static"),
 			    "%s is not in the pool of this tenant; add it: pool = %s", text, text);
@@ -246,7 +251,7 @@ check_static(struct check *c, uint32_t i)
 				    "%s lies inside a prefix of this tenant; name a host's own address", text);
 	if (addr_illegal_source6(&s->ip6))
 		problem_add(c->problems, line, check_where(c, "static"), "%s can be no host's address", text);
-	else if (!check_in_source(c->t, &s->ip6))
+	else if (!c->broken && !check_in_source(c->t, &s->ip6))
 		problem_add(c->problems, line, check_where(c, "static"),
 			    "%s is not in any source of this tenant, so its answers would be dropped; add it: source = %s",
 			    text, text);
@@ -283,7 +288,7 @@ check_numbers(struct check *c)
 	if (c->lines->router6 && addr_illegal_source6(&t->router6))
 		problem_add(c->problems, c->lines->router6, check_where(c, "router6"),
 			    "can be no host's address; leave the key out to use router4 in the first prefix");
-	if (c->problems->n != 0)
+	if (c->problems->n != 0 || c->broken || t->pool.n == 0)
 		return;			/* sizes of a pool that is wrong mean nothing */
 	layout_geometry(&geometry, t);
 	if (!layout_plan(&layout, &geometry))

@@ -32,6 +32,7 @@ struct config_reading {
 	const char *kind;		/* "gateway", "tenant", or NULL: outside any known section */
 	void *section;			/* the struct that keys go to */
 	uint32_t *lines;		/* and their line numbers: a struct config_lines_..., as an array */
+	bool *broken;			/* of the tenant that keys go to, or NULL */
 	char where[64];			/* "[tenant blue]" */
 	struct config_tenant scrap;	/* takes the keys of a section that cannot be used */
 	struct config_lines_tenant scrap_lines;
@@ -44,6 +45,7 @@ config_scrap(struct config_reading *r, const char *kind)
 	memset(&r->scrap, 0, sizeof(r->scrap));
 	memset(&r->scrap_lines, 0, sizeof(r->scrap_lines));
 	r->kind = kind;
+	r->broken = NULL;
 	r->section = &r->scrap;
 	r->lines = &r->scrap_lines.section;
 }
@@ -87,6 +89,7 @@ config_tenant_begin(struct config_reading *r, const char *name)
 	}
 	r->section = &c->tenant[c->tenants];
 	r->lines = &c->lines.tenant[c->tenants].section;
+	r->broken = &c->broken[c->tenants];
 	c->lines.tenant[c->tenants].section = r->number;
 	snprintf(c->tenant[c->tenants].name_, CONFIG_NAME_MAX, "%s", name);
 	c->tenants++;
@@ -117,6 +120,7 @@ config_section(struct config_reading *r, char *title)
 		config_tenant_begin(r, title);
 		return;
 	}
+	r->tenant_seen = r->tenant_seen || strncmp(title, "ten", 3) == 0;
 	if (strcmp(title, "tenant") == 0)
 		problem_add(r->problems, r->number, NULL, "[%s]: this section needs a name; write for example [tenant blue]",
 			    title);
@@ -131,18 +135,42 @@ config_section(struct config_reading *r, char *title)
 }
 
 static void
-config_unknown(struct config_reading *r, const char *key)
+config_unknown(struct config_reading *r, const char *where, const char *key)
 {
 	const char *other = strcmp(r->kind, "tenant") == 0 ? "gateway" : "tenant";
 	char near[KEYS_SPELLED];
 
 	if (keys_find(other, key))
-		problem_add(r->problems, r->number, r->where, "%s: this key belongs into a section [%s]", key,
+		problem_add(r->problems, r->number, where, "this key belongs into a section [%s]",
 			    strcmp(other, "gateway") == 0 ? "gateway" : "tenant NAME");
 	else if (keys_nearest(near, r->kind, key))
-		problem_add(r->problems, r->number, r->where, "%s: there is no such key; did you mean %s?", key, near);
+		problem_add(r->problems, r->number, where, "there is no such key; did you mean %s?", near);
 	else
-		problem_add(r->problems, r->number, r->where, "%s: there is no such key", key);
+		problem_add(r->problems, r->number, where, "there is no such key");
+}
+
+/* The value of a key that may stand there: read it into the section. What cannot be read leaves no trace but a problem. */
+static void
+config_store(struct config_reading *r, const struct keys_row *row, uint32_t *line, const char *where, const char *value)
+{
+	uint32_t i = row->list ? keys_count(row, r->section) : 0, n = i + 1;
+	uint8_t *field = (uint8_t *)r->section + row->items + i * row->size;
+	struct value_why why;
+
+	line[i] = r->number;
+	if (*value == '\0') {
+		snprintf(why.s, sizeof(why.s), "has no value");
+	} else if (row->parse(field, value, &row->range, &why)) {
+		if (row->list)
+			memcpy((uint8_t *)r->section + row->offset, &n, sizeof(n));
+		return;
+	}
+	problem_add(r->problems, r->number, where, "%s", why.s);
+	memset(field, 0, row->size);
+	if (!row->list)
+		*line = 0;		/* so that the default holds and other keys can be judged by it */
+	if (r->broken)
+		*r->broken = true;
 }
 
 /* libinih's handler: one key = value. Goes on in any case, so always returns 1. */
@@ -151,9 +179,8 @@ config_value(void *user, const char *ignored, const char *key, const char *value
 {
 	struct config_reading *r = user;
 	const struct keys_row *row;
-	struct value_why why;
 	char where[128];
-	uint32_t i = 0, *line;
+	uint32_t *line;
 
 	(void)ignored;
 	if (!r->kind) {
@@ -162,33 +189,19 @@ config_value(void *user, const char *ignored, const char *key, const char *value
 				    "%s: stands before any section; begin with [gateway] or [tenant NAME]", key);
 		return 1;
 	}
+	snprintf(where, sizeof(where), "%s %s", r->where, key);
 	row = keys_find(r->kind, key);
 	if (!row) {
-		config_unknown(r, key);
+		config_unknown(r, where, key);
 		return 1;
 	}
-	snprintf(where, sizeof(where), "%s %s", r->where, key);
 	line = r->lines + row->lines;
-	if (row->list) {
-		i = keys_count(row, r->section);
-		if (i == row->count) {
-			problem_add(r->problems, r->number, where, "stands more than %u times", row->count);
-			return 1;
-		}
-	} else if (*line != 0) {
+	if (row->list && keys_count(row, r->section) == row->count)
+		problem_add(r->problems, r->number, where, "stands more than %u times", row->count);
+	else if (!row->list && *line != 0)
 		problem_add(r->problems, r->number, where, "stands on line %u already, and may stand only once", *line);
-		return 1;
-	}
-	line[i] = r->number;
-	if (row->list) {
-		uint32_t n = i + 1;
-
-		memcpy((uint8_t *)r->section + row->offset, &n, sizeof(n));
-	}
-	if (*value == '\0')
-		problem_add(r->problems, r->number, where, "has no value");
-	else if (!row->parse((uint8_t *)r->section + row->items + i * row->size, value, &row->range, &why))
-		problem_add(r->problems, r->number, where, "%s", why.s);
+	else
+		config_store(r, row, line, where, value);
 	return 1;
 }
 
@@ -258,7 +271,7 @@ config_defaults(void *section, const uint32_t *lines, const char *kind, const ch
 {
 	for (unsigned i = 0; i < keys_n; i++) {
 		const struct keys_row *row = &keys_rows[i];
-		char key[KEYS_SPELLED];
+		char key[KEYS_SPELLED], key_where[128];
 		struct value_why why;
 		uint32_t one = 1;
 
@@ -266,7 +279,8 @@ config_defaults(void *section, const uint32_t *lines, const char *kind, const ch
 			continue;
 		keys_spell(key, row);
 		if (!row->def) {
-			problem_add(problems, at, where, "%s is missing; %s", key, row->doc);
+			snprintf(key_where, sizeof(key_where), "%s %s", where, key);
+			problem_add(problems, at, key_where, "is missing (%s)", row->doc);
 			continue;
 		}
 		if (*row->def == '\0')
@@ -337,9 +351,9 @@ config_resolve_tenant(struct config_tenant *t, const struct config_lines_tenant 
 		t->mtu6 = t->mtu;
 	if (!lines->mtu4)
 		t->mtu4 = t->mtu;
-	if (!lines->router4)
+	if (!lines->router4 && t->pool.n > 0)
 		t->router4 = t->pool.item[0].first;
-	if (!lines->router6 && rfc6052_valid_len(t->prefix.item[0].len))
+	if (!lines->router6 && t->prefix.n > 0 && rfc6052_valid_len(t->prefix.item[0].len))
 		rfc6052_embed(&t->router6, &t->prefix.item[0], t->router4);
 	if (!lines->device) {
 		if (strlen(t->name_) > 15) {

@@ -19,6 +19,7 @@ struct config {
 	struct config_gateway gateway;
 	uint32_t tenants;
 	struct config_tenant tenant[CONFIG_MAX_TENANTS];
+	bool broken[CONFIG_MAX_TENANTS];	/* a value of the tenant could not be read; there are problems */
 	struct {
 		struct config_lines_gateway gateway;
 		struct config_lines_tenant tenant[CONFIG_MAX_TENANTS];
@@ -27,7 +28,8 @@ struct config {
 
 /*
  * Read the file of problems->file into *config, which is large: allocate it. Everything that is wrong with the text is
- * added to problems; if nothing is, every key has its value or its default, and derived ones are still empty.
+ * added to problems. A key that could not be read has its default, a list lacks the item, so that the rest can be
+ * judged; derived values are still empty.
  */
 void config_read(struct config *config, struct problem_list *problems);
 
@@ -35,8 +37,8 @@ void config_read(struct config *config, struct problem_list *problems);
 void config_parse(struct config *config, FILE *in, struct problem_list *problems);
 
 /*
- * Fill in what is derived from other keys. cpus is what `workers = auto` means. Only after a config_read without
- * problems. What cannot be derived is added to problems.
+ * Fill in what is derived from other keys. cpus is what `workers = auto` means. What cannot be derived is
+ * added to problems.
  */
 void config_resolve(struct config *config, unsigned cpus, struct problem_list *problems);
 

@@ -97,16 +97,13 @@ host_devices(const struct config *config)
 static unsigned
 host_programs(const char *worker, const char *ctld)
 {
-	const char *const program[] = { worker, ctld };
-	unsigned n = 0;
+	bool no_worker = access(worker, X_OK) != 0, no_ctld = access(ctld, X_OK) != 0;
 
-	for (size_t i = 0; i < sizeof(program) / sizeof(program[0]); i++) {
-		if (access(program[i], X_OK) == 0)
-			continue;
-		log_line(CONFIG_LOG_ERROR, "cannot run %s: %s; install it beside nat64d", program[i], strerror(errno));
-		n++;
-	}
-	return n;
+	if (!no_worker && !no_ctld)
+		return 0;
+	log_line(CONFIG_LOG_ERROR, "cannot run %s%s%s: install them beside nat64d", no_worker ? worker : "",
+		 no_worker && no_ctld ? " and " : "", no_ctld ? ctld : "");
+	return 1;
 }
 
 unsigned

@@ -54,10 +54,8 @@ options_load(struct options *o)
 	}
 	problem_init(problems, o->file);
 	config_read(o->config, problems);
-	if (problems->n == 0)
-		config_resolve(o->config, o->cpus, problems);
-	if (problems->n == 0)
-		check_config(o->config, problems);
+	config_resolve(o->config, o->cpus, problems);
+	check_config(o->config, problems);
 	if (problems->n != 0) {
 		problem_print(problems, stderr);
 		status = OPTIONS_USAGE;

@@ -45,10 +45,8 @@ reload_read(struct gateway *g)
 		caps_raise(CAPS_FILES);
 		config_read(config, problems);
 		caps_drop();
-		if (problems->n == 0)
-			config_resolve(config, g->cpus, problems);
-		if (problems->n == 0)
-			check_config(config, problems);
+		config_resolve(config, g->cpus, problems);
+		check_config(config, problems);
 		if (problems->n == 0) {
 			free(problems);
 			return config;

@@ -34,9 +34,9 @@ static bool
 value_number(uint32_t *out, const char *text, const struct value_range *range, struct value_why *why, const char *what,
 	     const char *example)
 {
-	if (!address_parse_number(out, text, UINT32_MAX))
+	if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
 		return value_refuse(why, text, "is not %s; write for example %s", what, example);
-	if (*out < range->min || *out > range->max)
+	if (!address_parse_number(out, text, range->max) || *out < range->min)
 		return value_refuse(why, text, "is out of range; write %u to %u", range->min, range->max);
 	return true;
 }
@@ -89,7 +89,10 @@ value_print_number(struct value_text *out, const void *field)
 
 VALUE_PARSE(U32)
 {
-	return value_number(field, text, range, why, "a number", "100");
+	char least[16];
+
+	snprintf(least, sizeof(least), "%u", range->min);
+	return value_number(field, text, range, why, "a number", least);
 }
 
 VALUE_PRINT(U32)
