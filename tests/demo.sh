@@ -15,7 +15,11 @@ NAME=www.lab.example
 
 say()
 {
-	printf '\n\033[1m%s\033[0m\n' "$*"
+	if [ -t 1 ]; then
+		printf '\n\033[1m%s\033[0m\n' "$*"
+	else
+		printf '\n%s\n' "$*"
+	fi
 }
 
 # show COMMAND... - print it as one would type it, and run it
@@ -91,6 +95,7 @@ web()
 			server {
 				listen 203.0.113.2:80;
 				root $T/www;
+				limit_rate 40m; # so that the middle of a download can be met
 			}
 		}
 	END
@@ -119,8 +124,7 @@ download()
 {
 	local size=$((MB * 1048576)) pid at curl
 
-	# No faster than 40 MB a second, so that the middle of it can be met.
-	start client curl -sS --fail --max-time 300 --limit-rate 40M -o "$T/got" "http://$NAME/file"
+	start client curl -sS --fail --max-time 300 -o "$T/got" "http://$NAME/file"
 	curl=$(cat "$T/pid")
 	wait_for 120 got_at_least $((size / 3)) || fail "the download did not get going"
 	pid=$(worker_pids)
@@ -181,8 +185,8 @@ say 'What the gateway says of itself'
 show "$B/nat64ctl" -s "$T/run/control.sock" show status
 show "$B/nat64ctl" -s "$T/run/control.sock" show workers
 show "$B/nat64ctl" -s "$T/run/control.sock" show bindings
-law1 >"$T/law1" || { cat "$T/law1"; fail "a packet has no verdict, or two"; }
-echo "  every packet has exactly one verdict: $(tail -1 "$T/law1")"
+law1 || fail "a packet has no verdict, or two"
+echo "  every packet has exactly one verdict: $(law1_now)"
 
 if [ -n "${HOLD-}" ]; then
 	say 'It goes on running. In another terminal, as root:'

@@ -177,7 +177,7 @@ config()
 	cat >"$T/nat64.ini" <<-END
 		[gateway]
 		run-dir = $T/run
-		${GATEWAY-}
+		${GATEWAY:-metrics = 127.0.0.1:9640}
 
 		[tenant lab]
 		device = nat64
@@ -187,7 +187,9 @@ config()
 		allow = 203.0.113.0/24
 		allow = 192.0.2.0/24
 	END
-	printf '%s\n' "$@" >>"$T/nat64.ini"
+	if [ $# != 0 ]; then
+		printf '%s\n' "$@" >>"$T/nat64.ini"
+	fi
 }
 
 # gateway_start - run nat64d with $T/nat64.ini in the gateway until it says ready; its pid goes to $T/nat64d.pid

@@ -6,6 +6,7 @@
   udp ADDRESS PORT TEXT [LPORT]  send a datagram, print the answer; "refused" if an ICMP error says so
   flows ADDRESS PORT N PREFIX    N UDP flows, each from its own address below PREFIX (a /48); print the answers' number
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
+  drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second; until killed
   embed PREFIX/LENGTH IPV4       the IPv4 address in the prefix, RFC 6052
   timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
 """
@@ -93,6 +94,20 @@ def pinhole(address, port, local):
         while True:
             data, who = s.recvfrom(65536)
             s.sendto(b"%s %d " % (who[0].encode(), who[1]) + data, who)
+
+
+def drip(address, port, path, rate):
+    body, step = open(path, "rb").read(), 0.02
+    with socket.create_server((address, int(port))) as listener:
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+                begun = time.monotonic()
+                for sent in range(0, len(body), int(int(rate) * step)):
+                    connection.sendall(body[sent:sent + int(int(rate) * step)])
+                    time.sleep(max(0, begun + sent / int(rate) + step - time.monotonic()))
 
 
 def embed(prefix, ip4):

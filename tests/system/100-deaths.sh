@@ -8,17 +8,17 @@ fetch()
 	local at pid
 
 	rm -f "$T/got"
-	start client curl -sS --max-time 100 --limit-rate 4M -o "$T/got" "http://[$SERVER]/file"
+	start client curl -sS --max-time 100 -o "$T/got" "http://[$SERVER]/file"
 	for ((i = 1; i <= $1; i++)); do
-		at=$((i * 12000000 / ($1 + 1)))
+		at=$((i * 4000000 / $1))
 		wait_for 60 has "$at"
 		pid=$(worker_pids)
 		kill -9 "$pid"
 		echo "killed $pid after $(stat -c %s "$T/got") bytes"
-		[ "$(stat -c %s "$T/got")" -lt 12000000 ]
+		[ "$(stat -c %s "$T/got")" -lt 8000000 ]
 		wait_for 10 running 1
 	done
-	wait_for 60 has 12000000
+	wait_for 60 has 8000000
 	wait_for 5 gone "$(cat "$T/pid")"
 	cmp "$T/got" "$T/www/file"
 }
@@ -122,8 +122,8 @@ ctl_killed()
 net_up
 config
 mkdir "$T/www"
-head -c 12000000 /dev/urandom >"$T/www/file"
-start server python3 -m http.server --directory "$T/www" 80
+head -c 8000000 /dev/urandom >"$T/www/file"
+start server python3 "$top/tests/net.py" drip 203.0.113.2 80 "$T/www/file" 1000000
 echo_server server 203.0.113.2 7
 wait_for 5 listening server 80
 begin

@@ -23,7 +23,7 @@ good()
 	kill -HUP "$(cat "$T/nat64d.pid")"
 	wait_for 5 generation 2
 	reloaded True
-	expect 'udp-timeout = 150' -- ctl show config
+	expect udp-timeout,150 -- ctl --csv show config
 	ping_server
 }
 
@@ -38,7 +38,7 @@ takes_effect()
 
 denied()
 {
-	ns client ping -6 -n -c 1 -W 1 64:ff9b::203.0.113.3 | grep -qi 'prohibited'
+	expect prohibited -- sh -c "ip netns exec n64t-$$-client ping -6 -n -c 1 -W 1 64:ff9b::203.0.113.3 || true"
 }
 
 # A bad file, or a change that needs a start: status 1, and the running configuration stays.

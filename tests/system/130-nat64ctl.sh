@@ -49,11 +49,6 @@ session()
 		pick "[(s['remote_ip4'], s['remote_port4']) for s in d['sessions']][0]")" = "('203.0.113.2', 7)" ]
 }
 
-audit()
-{
-	[ "$(ctl --json audit | pick "sum(t['violations'] for t in d['audit'])")" = 0 ]
-}
-
 net_up
 config
 echo_server server 203.0.113.2 7
@@ -61,7 +56,7 @@ begin
 peer client udp "$SERVER" 7 hello >"$T/peer"
 peer client tcp "$SERVER" 7 hello >"$T/peer"
 ping_server
-for what in status tenants workers bindings sessions pools subscribers counters config; do
+for what in status tenants workers bindings sessions pools counters config; do
 	check "show $what" formats $what
 done
 check 'fields of workers' fields workers 'tenant worker pid state restarts last_death received sandbox'
@@ -72,7 +67,6 @@ check 'fields of pools' fields pools 'tenant protocol address ports_total ports_
 check 'fields of counters' fields counters 'tenant name from action value'
 check 'filters' filters
 check 'a session' session
-check 'audit' audit
 check 'usage errors' usage
 check 'no daemon' no_daemon
 check 'law 1' law1

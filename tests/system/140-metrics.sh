@@ -27,7 +27,7 @@ names()
 
 	for name in nat64_packets_total nat64_bytes_total nat64_icmp_packets_total nat64_bindings \
 		nat64_bindings_created_total nat64_bindings_expired_total nat64_sessions nat64_pool_ports \
-		nat64_worker_up nat64_worker_restarts_total nat64_queue_packets_total nat64_audit_violations_total \
+		nat64_worker_up nat64_worker_restarts_total nat64_queue_packets_total \
 		nat64_build_info nat64_start_time_seconds; do
 		grep -q "^${name}[{ ]" "$T/metrics" || { echo "no $name"; return 1; }
 	done
