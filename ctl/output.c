@@ -215,17 +215,11 @@ output_row(struct output *o, const struct output_value *row)
 	o->any = true;
 }
 
-void
-output_flush(struct output *o)
-{
-	if (o->format == OUTPUT_PEOPLE && !o->flushed && o->rows)
-		align_flush(o);
-}
-
 bool
 output_end(struct output *o, const char *note)
 {
-	output_flush(o);
+	if (o->rows && !o->flushed)
+		align_flush(o);
 	if (o->rows || sizeof(o->buf) - o->len < OUTPUT_ROW)
 		return false;
 	if (o->format == OUTPUT_JSON)

@@ -98,9 +98,6 @@ bool output_room(const struct output *o);
 /* Render a row of table->nfields values. Call it only when there is room. */
 void output_row(struct output *o, const struct output_value *row);
 
-/* The turn is over: make buf hold what there is to send. */
-void output_flush(struct output *o);
-
 /*
  * All rows are in: end the document, with a note for people or NULL. Returns false when buf must be sent first: then
  * call it again.

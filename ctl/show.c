@@ -120,7 +120,5 @@ show_turn(struct show *s)
 		if (s->verb->below)
 			s->verb->below(s, text);
 		s->ended = output_end(&s->out, text);
-	} else {
-		output_flush(&s->out);
 	}
 }

@@ -60,7 +60,6 @@ document(enum output_format format, unsigned n, const char *tenant)
 		assert_false(o.failed);
 		if (i == n)
 			break;
-		output_flush(&o);
 		collect();
 	}
 	while (!output_end(&o, "note\n"))

@@ -193,6 +193,25 @@ bindings_and_sessions(void **state)
 	raze_world();
 }
 
+/* Rows that come only after many turns without any stand below their columns' names. */
+static void
+late_rows_are_aligned(void **state)
+{
+	const char *row;
+
+	(void)state;
+	raise_world(30);
+	for (unsigned i = 0; i < 30; i++) {
+		char words[64];
+
+		snprintf(words, sizeof(words), "text show bindings port=%u", 40000 + i);
+		assert_string_equal(request(words), "ok\n");
+		row = strchr(text, '\n') + 1;
+		assert_int_equal(strstr(text, "KIND") - text, strstr(row, "dynamic") - row);
+	}
+	raze_world();
+}
+
 static void
 sums(void **state)
 {
@@ -407,7 +426,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_are_those_of_the_contract), cmocka_unit_test(bindings_and_sessions),
-		cmocka_unit_test(sums), cmocka_unit_test(config_line_by_line), cmocka_unit_test(words_that_are_wrong),
+		cmocka_unit_test(late_rows_are_aligned), cmocka_unit_test(sums), cmocka_unit_test(config_line_by_line), cmocka_unit_test(words_that_are_wrong),
 		cmocka_unit_test(attention), cmocka_unit_test(metrics), cmocka_unit_test(hostile_region),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
