@@ -1,0 +1,163 @@
+// links: supervisor/memory.o supervisor/publish.o supervisor/bulletin.o supervisor/region.o supervisor/text.o supervisor/keys.o supervisor/value.o supervisor/address.o
+/*
+ * test_memory.c - shared memory: sealed, read-only where it is said to be, and what is published in it
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "supervisor/bulletin.h"
+#include "supervisor/memory.h"
+#include "supervisor/publish.h"
+#include "supervisor/region.h"
+#include "tests/unit/unit.h"
+
+static void
+sealed(void **state)
+{
+	int fd = memory_create("test", 8192), ro = memory_read_only(fd);
+	struct stat st;
+	char *map = memory_map(fd, 8192);
+
+	(void)state;
+	assert_true(fd >= 0 && ro >= 0);
+	assert_non_null(map);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(ftruncate(fd, 4096), -1);
+	assert_int_equal(ftruncate(fd, 16384), -1);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), -1);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(ro, F_GETFD) & FD_CLOEXEC);
+
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0), MAP_FAILED);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(write(ro, "x", 1), -1);
+	map[0] = 7;
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, ro, 0);
+	assert_int_equal(map[0], 7);
+	assert_int_equal(mprotect(map, 4096, PROT_READ | PROT_WRITE), -1);
+	assert_int_equal(errno, EACCES);
+	close(fd);
+	close(ro);
+}
+
+static struct config config = {
+	.tenants = 1,
+	.tenant = { {
+		.name_ = "blue", .device = { "blue" }, .workers = 2, .mtu = 1500, .max_sessions = 4096,
+		.pool = { 1, { { 0xc0000201, 0xc0000201, 1024, 65535 } } },
+		.prefix = { 1, { { { { 0, 0x64, 0xff, 0x9b } }, 96 } } }, .source = { 1, { { { { 0 } }, 0 } } },
+	} },
+};
+
+static void
+generations(void **state)
+{
+	const struct image_slot *first, *second;
+	const struct image *seen;
+	struct publish p;
+	uint32_t generation;
+
+	(void)state;
+	assert_int_equal(publish_open(&p, &config.tenant[0]), 0);
+	seen = mmap(NULL, sizeof(*seen), PROT_READ, MAP_SHARED, p.fd_ro, 0);
+	assert_ptr_not_equal(seen, MAP_FAILED);
+	assert_true(seen->magic == IMAGE_MAGIC && seen->size == sizeof(struct image));
+	first = image_current(seen, &generation);
+	assert_int_equal(generation, 1);
+	assert_ptr_equal(strstr(first->text, "[tenant blue]\n"), first->text);
+	assert_non_null(strstr(first->text, "\nmtu = 1500\n"));
+
+	config.tenant[0].mtu6 = 1280;
+	assert_int_equal(publish_next(&p, &config.tenant[0]), 2);
+	second = image_current(seen, &generation);
+	assert_int_equal(generation, 2);
+	assert_ptr_not_equal(first, second);
+	assert_int_equal(second->config.mtu6, 1280);
+	assert_int_equal(first->config.mtu6, 0);		/* still there for those who read it */
+	assert_ptr_equal((publish_next(&p, &config.tenant[0]), image_current(seen, &generation)), first);
+
+	publish_stop(&p, 1, true);
+	assert_int_equal(seen->stop[1], 1);
+	assert_int_equal(seen->stop[0], 0);
+	publish_stop(&p, 1, false);
+	assert_int_equal(seen->stop[1], 0);
+	publish_close(&p);
+	munmap((void *)(uintptr_t)seen, sizeof(*seen));
+}
+
+static void
+told(void **state)
+{
+	struct bulletin b;
+	const struct status *s;
+
+	(void)state;
+	assert_int_equal(bulletin_open(&b, &config), 0);
+	s = mmap(NULL, sizeof(*s), PROT_READ, MAP_SHARED, b.fd_ro, 0);
+	assert_true(s->magic == STATUS_MAGIC && s->size == sizeof(*s) && s->pid == (uint32_t)getpid());
+	assert_int_equal(s->generation, 1);
+	assert_int_equal(s->tenants, 1);
+	assert_string_equal(s->tenant[0].name, "blue");
+	assert_non_null(strstr(s->gateway_text, "spares = 0\n"));
+	bulletin_device(&b, 0, "blue0");
+	bulletin_worker(&b, 0, 1, 77, STATUS_running);
+	bulletin_death(&b, 0, 1, 77, STATUS_sigsegv, "sigsegv");
+	bulletin_death(&b, 0, 1, 78, STATUS_sigsegv, "sigsegv");
+	bulletin_spares(&b, 0, 3);
+	assert_string_equal(s->tenant[0].device, "blue0");
+	assert_int_equal(s->tenant[0].worker[1].pid, 77);
+	assert_int_equal(s->tenant[0].worker[1].state, STATUS_running);
+	assert_int_equal(s->tenant[0].worker[1].restarts[STATUS_sigsegv], 2);
+	assert_ptr_equal(strstr(s->tenant[0].worker[1].last_death, "sigsegv at 20"), s->tenant[0].worker[1].last_death);
+	assert_non_null(strstr(s->tenant[0].worker[1].last_death, "Z, pid 78"));
+	assert_int_equal(s->tenant[0].spares, 3);
+	bulletin_reload(&b, false, "no");
+	bulletin_reload(&b, true, "yes");
+	bulletin_config(&b, &config, true);
+	assert_int_equal(s->reload.count, 2);
+	assert_int_equal(s->reload.ok, 1);
+	assert_string_equal(s->reload.message, "yes");
+	assert_int_equal(s->generation, 2);
+	assert_int_equal(s->sequence % 2, 0);
+	bulletin_close(&b);
+	munmap((void *)(uintptr_t)s, sizeof(*s));
+}
+
+static void
+ready_for_workers(void **state)
+{
+	struct layout_header *header;
+	struct layout layout;
+	struct region r;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(region_open(&r, &config.tenant[0]), 0);
+	assert_int_equal(fstat(r.fd, &st), 0);
+	assert_int_equal(st.st_size, r.layout.size);
+	header = mmap(NULL, sizeof(*header), PROT_READ, MAP_SHARED, r.fd_ro, 0);
+	assert_ptr_not_equal(header, MAP_FAILED);
+	assert_null(layout_check(&layout, header, r.layout.size));
+	assert_int_equal(layout.g.workers, 2);
+	assert_int_equal(header->addresses_used, 1);
+	assert_int_equal(r.worker[1].progress, 0);
+	munmap(header, sizeof(*header));
+	region_close(&r);
+	assert_int_equal(r.fd, -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sealed), cmocka_unit_test(generations), cmocka_unit_test(told),
+		cmocka_unit_test(ready_for_workers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
