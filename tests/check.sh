@@ -39,6 +39,7 @@ make()
 
 step build make
 step unit make unit
+step vectors make vectors
 step lint make lint
 step build-clang make CC=clang
 step unit-asan make SAN=asan unit

@@ -25,6 +25,7 @@ demo  nginx           a web server on the IPv4 side
 demo  curl            a client on the IPv6 side
 demo  python3         reads JSON, sends what no other tool sends
 check libcmocka-dev   unit tests
+check python3-scapy   writes the packets of the vectors
 check clang           second compiler, fuzzing
 check libclang-rt-14-dev  sanitizers and fuzzer of clang
 check clang-tidy      lint

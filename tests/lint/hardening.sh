@@ -24,7 +24,7 @@ for program in nat64d nat64-worker nat64-ctld nat64ctl; do
 	has 'GNU_RELRO' || wrong $program "has no RELRO"
 	has 'GNU_STACK .* RW +0x' || wrong $program "has an executable stack"
 	! has ' RWE ' || wrong $program "has a segment that is writable and executable"
-	objdump -d --section=.text "$1/$program" | grep -q endbr64 || wrong $program "has no control flow protection"
+	objdump --disassemble=main "$1/$program" | grep -c endbr64 >/dev/null || wrong $program "has no control flow protection"
 	has '__stack_chk_fail' || wrong $program "has no stack protector"
 	case $program in
 	nat64d | nat64-ctld) has '__[a-z]+_chk@' || wrong $program "is built without FORTIFY" ;;

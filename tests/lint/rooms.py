@@ -29,7 +29,7 @@ OWNED = {  # library header: rooms (or files) that may include it
 PURE = {"shm", "worker/xlat"}
 # What a pure room may have of the C library: freestanding headers and memory copies.
 FREE = {"assert.h", "limits.h", "stdalign.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h",
-        "string.h", "endian.h"}
+        "string.h", "endian.h", "emmintrin.h"}
 ATOMIC = re.compile(r"\b(__atomic_\w+|__sync_\w+|ck_pr_\w+|_Atomic)\b")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 wrong = []

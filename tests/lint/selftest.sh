@@ -87,7 +87,7 @@ printf '%s\n/* TO''DO: more */\n' "$opening" >shm/a.c
 refuses 'shm/a.c:7: TO''DO' text.py
 printf '%s\nint x; /* %0130d */\n' "$opening" 1 >shm/a.c
 refuses 'columns, at most' text.py
-printf '%s\n    int x;\n' "$opening" >shm/a.c
+printf '%s\nint x;\n    int y;\n' "$opening" >shm/a.c
 refuses 'indented with blanks' text.py
 printf 'int x;\n' >shm/a.c
 refuses 'does not open with' text.py
