@@ -129,7 +129,8 @@ child_start(const char *program, const char *title, struct heritage *h, const st
 #ifdef SANITIZED
 	with_stderr = true;
 #endif
-	memcpy(places, doors, n * sizeof(*doors));
+	for (unsigned i = 0; i < n; i++)
+		places[i] = doors[i];
 	places[n++] = (struct child_door) { null, 0 };
 	places[n++] = (struct child_door) { null, 1 };
 	places[n++] = (struct child_door) { with_stderr ? 2 : null, 2 };

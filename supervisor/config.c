@@ -361,7 +361,7 @@ config_resolve_tenant(struct config_tenant *t, const struct config_lines_tenant 
 			problem_add(problems, lines->section, where,
 				    "the name is too long for a device (15 characters); write device = NAME");
 		}
-		snprintf(t->device.s, sizeof(t->device.s), "%s", t->name_);
+		memcpy(t->device.s, t->name_, sizeof(t->name_));
 	}
 }
 

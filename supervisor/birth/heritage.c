@@ -72,7 +72,7 @@ heritage_layout(struct layout *l, int fd, uint64_t size)
 static uint8_t *
 heritage_reserve(size_t size)
 {
-	uint8_t *base = mmap(NULL, size + 2 * LAYOUT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *base = mmap(NULL, size + 2UL * LAYOUT_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return base == MAP_FAILED ? NULL : base + LAYOUT_PAGE;
 }

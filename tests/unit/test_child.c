@@ -49,17 +49,23 @@ child(void)
 		if (!known)
 			return 14;
 	}
+	closedir(fds);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	for (int s = 1; s < 32; s++) {
 		struct sigaction action;
 
 		if (sigismember(&mask, s) == 1)
 			return 15;
+#ifdef SANITIZED
+		continue;		/* the sanitizer has handlers */
+#endif
 		if (sigaction(s, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
 			return 16;
 	}
+#ifndef SANITIZED
 	if (getenv("SECRET"))
 		return 17;
+#endif
 	if (write(2, "heard", 5) != 5)
 		return 18;
 	return 0;

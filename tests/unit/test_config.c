@@ -23,6 +23,7 @@ parse(const char *text)
 	FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
 
 	assert_non_null(in);
+	problem_free(&problems);
 	problem_init(&problems, "f");
 	config_parse(&config, in, &problems);
 	fclose(in);
