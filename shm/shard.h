@@ -36,7 +36,7 @@ struct shard_intent {
 	uint32_t index_cell, index_value;
 	uint32_t session_cell, session_value;
 	uint32_t pool_free, pool_held, pool_group, pool_bit;
-	uint32_t session_bit, binding_total, session_total;	/* the totals: index into shard_totals.cell */
+	uint32_t session_bit, binding_total, session_total;	/* the totals: index into shard_head.total */
 	uint64_t binding_value, session_total_value;
 } __attribute__((aligned(128)));
 

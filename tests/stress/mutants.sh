@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# mutants.sh [OPERATIONS] - is the crash proof able to fail? Each mutant breaks the protocol in one place; all must be caught
+#
+# A mutant is a copy of shm/ and worker/xlat/ with one sed script applied to one file. It is built with step.c and stepped;
+# it is caught when step finds a violation. A script that changes nothing is a failure too: the code has moved on.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+operations=${1:-40}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# mutant NAME FILE SED-SCRIPT [nested]
+mutant()
+{
+	local name=$1 file=$2 script=$3 dir=$work/$1 steps=("$operations") out
+
+	mkdir -p "$dir"
+	cp -r shm worker tests "$dir"
+	sed -i "$script" "$dir/$file"
+	if cmp -s "$file" "$dir/$file"; then
+		echo "FAILED $name: its sed script does not match $file any more"
+		failed=$((failed + 1))
+		return
+	fi
+	gcc -std=c17 -D_GNU_SOURCE -O2 -w -iquote "$dir" -o "$dir/step" "$dir"/tests/stress/step.c "$dir"/shm/*.c \
+		"$dir"/worker/xlat/*.c
+	[ -z "${4-}" ] || steps=(10 nested)
+	if out=$("$dir/step" "${steps[@]}" 2>&1); then
+		echo "FAILED $name: not caught: ${out##*$'\n'}"
+		failed=$((failed + 1))
+	else
+		echo "ok $name: ${out##*operations, }"
+		passed=$((passed + 1))
+	fi
+	rm -rf "$dir"
+}
+
+mutant no-intent shm/shard.c 's/^\tatomic_store_32(&in->effects, effects);.*$//'
+mutant intent-cleared-first shm/shard.c '/^shard_commit_owner/,/^}/{s/^\tapply(s, in, effects);$/\tatomic_store_32(\&in->effects, 0);\n\tapply(s, in, effects);/}'
+mutant recovery-clears-first shm/shard.c '/^shard_recover_owner/,/^}/{s/^\tif (plausible/\tatomic_store_32(\&in->effects, 0);\n\tif (plausible/}' nested
+mutant recovery-forgets shm/shard.c '/^shard_recover_owner/,/^}/{s/^\t\tapply(s, in, effects);$/\t\t;/}'
+mutant index-before-commit shm/record.c '/^record_create_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->index[cell] = in.index_value;\n\tshard_commit_owner(s, \&in);/}'
+mutant port-taken-before-commit shm/record.c '/^record_create_owner/,/^}/{s/^\tpool_change(s, &in, -1, 0);$/\tpool_change(s, \&in, -1, 0);\n\tshard_pool(s, slot \/ s->l->ports_per_shard \/ NAT64_N_PROTOS, slot \/ s->l->ports_per_shard % NAT64_N_PROTOS)->free--;/}'
+mutant counts-relative shm/shard.c 's/^\tatomic_store_32(&pool->free, in->pool_free);$/\tpool->free += in->pool_free > pool->free ? 1 : -1;/'
+mutant totals-relative shm/shard.c 's/^\t\tatomic_store_64(&s->head->total\[in->binding_total\], in->binding_value);$/\t\ts->head->total[in->binding_total]++;/'
+mutant index-after-commit shm/record.c '/^record_remove_owner/,/^}/{s/^\t\tin.effects |= SHARD_INDEX;$/\t\t;/;s/^\tshard_commit_owner(s, &in);$/\tshard_commit_owner(s, \&in);\n\tif (cell >= 0)\n\t\ts->index[cell] = 0;/}'
+mutant session-before-commit shm/session.c '/^session_add_owner/,/^}/{s/^\tin.session = n;$/\tin.session = n;\n\te->key = key_of(s, slot);/}'
+mutant flags-before-commit shm/session.c '/^session_remove_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->records[slot].sessions--;\n\tshard_commit_owner(s, \&in);/}'
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
