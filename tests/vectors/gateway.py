@@ -1,0 +1,77 @@
+"""gateway.py - libnat64 behind Python: bytes in, verdict and bytes out
+
+Everything here is about the shared object that shim.c makes; what a right answer is, only the rows know.
+"""
+import ctypes
+
+OUT = 70000
+
+
+class Gateway:
+    library = verdicts = actions = None
+
+    @classmethod
+    def load(cls, path):
+        lib = cls.library = ctypes.CDLL(path)
+        lib.vectors_open.restype = ctypes.c_void_p
+        for name in ("verdict", "action", "audit", "configure"):
+            getattr(lib, f"vectors_{name}").restype = ctypes.c_char_p
+        for name in ("alive", "held", "counter"):
+            getattr(lib, f"vectors_{name}").restype = ctypes.c_uint64
+        cls.verdicts = []
+        while name := lib.vectors_verdict(len(cls.verdicts)):
+            cls.verdicts.append(name.decode())
+        cls.actions = {name: lib.vectors_action(n).decode() for n, name in enumerate(cls.verdicts)}
+
+    def __init__(self, ini):
+        error = ctypes.create_string_buffer(1000)
+        self.handle = self.library.vectors_open(ini.encode(), error, ctypes.c_size_t(len(error)))
+        if not self.handle:
+            raise ValueError(f"configuration refused: {error.value.decode()}\n{ini}")
+        self.handle = ctypes.c_void_p(self.handle)
+        self.out = ctypes.create_string_buffer(OUT)
+
+    def packet(self, data, worker=0):
+        """Verdict, bytes to send, and with handed_over the worker to give them to."""
+        length, to = ctypes.c_uint32(), ctypes.c_uint()
+        n = self.library.vectors_packet(self.handle, worker, data, len(data), self.out, ctypes.byref(length),
+                                        ctypes.byref(to))
+        if n < 0:
+            return "headroom overrun" if n == -1 else "output outside the buffer", b"", None
+        verdict = self.verdicts[n]
+        return verdict, ctypes.string_at(self.out, length.value), to.value if verdict == "handed_over" else None
+
+    def action(self, verdict):
+        return self.actions[verdict]
+
+    def clock(self, seconds):
+        self.library.vectors_clock(self.handle, seconds)
+
+    def configure(self, ini):
+        error = ctypes.create_string_buffer(1000)
+        problem = self.library.vectors_configure(self.handle, ini.encode(), error, ctypes.c_size_t(len(error)))
+        if problem:
+            raise ValueError(f"configuration refused: {problem.decode()}\n{ini}")
+
+    def restart(self, worker):
+        self.library.vectors_restart(self.handle, worker)
+
+    def audit(self):
+        """None, or the first violation."""
+        first = self.library.vectors_audit(self.handle)
+        return first.decode() if first else None
+
+    def bindings(self):
+        return self.library.vectors_alive(self.handle, 0)
+
+    def sessions(self):
+        return self.library.vectors_alive(self.handle, 2)
+
+    def held(self):
+        return self.library.vectors_held(self.handle)
+
+    def counter(self, name):
+        return self.library.vectors_counter(self.handle, name.encode())
+
+    def close(self):
+        self.library.vectors_close(self.handle)

@@ -1,0 +1,199 @@
+"""Bindings and sessions: timers, mapping and filtering, static bindings, limits (RFC 6146 section 3.5)."""
+from row import *
+
+HELLO = b"hello"
+
+
+def udp6(sport=5000, dst=R, dport=53, src=A):
+    return in6(src, dst) / UDP(sport=sport, dport=dport) / HELLO
+
+
+def udp4(port="a", src=R, sport=53, dst=POOL):
+    return lambda p: in4(src, dst) / UDP(sport=sport, dport=getattr(p, port)) / HELLO
+
+
+def got6(src=R, sport=53, dst=A, dport=5000):
+    return out6(src, dst) / UDP(sport=sport, dport=dport) / HELLO
+
+
+def gone(seconds):
+    return [wait(seconds - 1), count(bindings=1), wait(1), count(bindings=0, sessions=0)]
+
+
+def fail(why):
+    raise Difference(why)
+
+
+def source(p):
+    return ".".join(str(b) for b in p.out[12:16])
+
+
+def addressed(p, packet):
+    """The pool address is the gateway's choice this once; from then on it must stay."""
+    first = source(p)
+
+    def same(packet):
+        packet.src = first
+        return packet
+    p.same = same
+    return same(packet)
+
+
+def from_pool(p, port):
+    low = 5000 if source(p).startswith("198.51.100.") else 2000
+    if source(p) not in ("192.0.2.1", "198.51.100.7", "198.51.100.8") or not low <= port <= low + 999:
+        fail(f"{source(p)} port {port} is not in a pool")
+    return out4(source(p)) / UDP(sport=port, dport=53) / HELLO
+
+
+# Timers
+row("UDP ends after 300 s", "RFC 6146 3.5.1", open_udp(), *gone(300))
+row("UDP: outbound refreshes", "RFC 4787 REQ-6", open_udp(), wait(299), open_udp(), *gone(300))
+row("UDP: inbound refreshes", "RFC 6146 3.5.1", open_udp(), wait(299), send(udp4(), "translated", got6()), *gone(300))
+row("udp-timeout", "RFC 4787 REQ-5", open_udp(), *gone(120), config="udp-timeout = 120")
+row("echo ends after 60 s", "RFC 6146 3.5.3", open_echo(), *gone(60))
+row("echo: both directions refresh", "RFC 5508 REQ-2", open_echo(), wait(59), open_echo(), wait(59),
+    send(lambda p: in4() / echo4(p.a, reply=True), "translated", out6() / echo6(77, reply=True)), *gone(60))
+row("icmp-timeout", "RFC 5508 REQ-2", open_echo(), *gone(90), config="icmp-timeout = 90")
+row("a reload changes a timeout for sessions refreshed from then on", "RFC 6146 3.5.1", open_udp(),
+    reload("udp-timeout = 120"), wait(10), open_udp(), *gone(120))
+row("sessions of one binding end one by one, the binding with the last", "RFC 6146 3.2", open_udp(),
+    wait(100), open_udp(dst=R2), wait(100), open_udp(dst=HOP), wait(100), count(bindings=1, sessions=2), wait(100),
+    count(bindings=1, sessions=1), wait(99), count(bindings=1, sessions=1), wait(1), count(bindings=0, sessions=0))
+row("the first session may be the one that lasts", "RFC 6146 3.2", open_udp(), open_udp(dst=R2), open_udp(dst=HOP),
+    wait(200), open_udp(), wait(100), count(bindings=1, sessions=1), wait(199), count(sessions=1), wait(1),
+    count(bindings=0, sessions=0))
+row("the second session may be the one that lasts", "RFC 6146 3.2", open_udp(), open_udp(dst=R2),
+    wait(200), open_udp(dst=R2), wait(100), count(bindings=1, sessions=1),
+    send(udp4(src=R2), "translated", got6(R2)), open_udp(), count(bindings=1, sessions=2), wait(300),
+    count(bindings=0, sessions=0))
+
+# Mapping and filtering
+row("endpoint-independent mapping: one port for all remotes", "RFC 4787 REQ-1",
+    open_udp(), send(udp6(dst=R2), "translated", lambda p: out4(dst=R2) / UDP(sport=p.a, dport=53) / HELLO),
+    send(udp6(dport=54), "translated", lambda p: out4() / UDP(sport=p.a, dport=54) / HELLO),
+    count(bindings=1, sessions=3))
+row("endpoint-independent mapping: TCP", "RFC 5382 REQ-1",
+    open_tcp(), send(in6(dst=R2) / TCP(sport=40000, dport=443, flags="S"), "translated",
+                     lambda p: out4(dst=R2) / TCP(sport=p.a, dport=443, flags="S")), count(bindings=1, sessions=2))
+row("endpoint-independent mapping: echo", "RFC 6146 3.5.3", open_echo(),
+    send(in6(dst=R2) / echo6(77), "translated", lambda p: out4(dst=R2) / echo4(p.a)), count(bindings=1, sessions=2))
+row("endpoint-independent filtering: a third host may send", "RFC 6888 REQ-7", open_udp(),
+    send(udp4(src=R2, sport=999), "translated", got6(R2, 999)), count(bindings=1, sessions=2),
+    send(in6(dst=R2) / UDP(sport=5000, dport=999), "translated", lambda p: out4(dst=R2) / UDP(sport=p.a, dport=999)),
+    count(sessions=2))
+row("endpoint-independent filtering: a third host's SYN", "RFC 6146 3.5.2.2", open_tcp(),
+    send(lambda p: in4(R2) / TCP(sport=999, dport=p.a, flags="S"), "translated",
+         out6(R2) / TCP(sport=999, dport=40000, flags="S")), count(bindings=1, sessions=2))
+row("endpoint-independent filtering: a third host's echo", "RFC 6146 3.5.3", open_echo(),
+    send(lambda p: in4(R2) / echo4(p.a), "translated", out6(R2) / echo6(77)), count(bindings=1, sessions=2))
+row("the three protocols have tables of their own", "RFC 6146 3.1", open_udp(sport=77), open_tcp("b", sport=77),
+    open_echo("c"), count(bindings=3, sessions=3),
+    drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S") if p.a != p.b else in4() / UDP(dport=1), "no_binding"))
+row("no binding", "RFC 6146 3.5.1", drop(in4() / UDP(sport=53, dport=2000), "no_binding"),
+    drop(in4() / TCP(sport=53, dport=2000, flags="S"), "no_binding"), drop(in4() / echo4(2000), "no_binding"),
+    drop(in4() / echo4(2000, reply=True), "no_binding"), count(bindings=0))
+row("ports below the pool's range, and port 0", "RFC 6146 3.5", *[drop(in4() / UDP(sport=53, dport=port), "no_binding")
+                                                              for port in (0, 1, 1023, 65535)])
+row("an IPv6 host's echo reply nobody asked for", "RFC 6146 3.5.3",
+    send(in6() / echo6(5, reply=True), "translated", lambda p: out4() / echo4(p.a, reply=True), learn="a"))
+row("a port is not used twice", "RFC 6146 3.5.1.1", *[open_udp(f"p{n}", sport=1000 + n) for n in range(200)],
+    lambda run: None if len({getattr(run.ports, f"p{n}") for n in range(200)}) == 200 else fail("a port came twice"),
+    count(bindings=200, sessions=200))
+row("two hosts with the same port", "RFC 6146 3.5.1.1", open_udp("a", A), open_udp("b", B), open_udp("c", A2),
+    lambda run: None if len({run.ports.a, run.ports.b, run.ports.c}) == 3 else fail("a port came twice"),
+    send(udp4("b"), "translated", got6(dst=B)), send(udp4("a"), "translated", got6()),
+    send(udp4("c"), "translated", got6(dst=A2)))
+
+
+# Pools
+row("the port range of the pool", "RFC 6146 3.5.1.1",
+    *[open_udp(f"p{n}", sport=1000 + n) for n in range(100)], config="pool = 192.0.2.1 ports 2000-2127")
+for proto, opened in (("UDP", open_udp), ("TCP", open_tcp)):
+    row(f"{proto}: all ports in use: 1/3, and only for new bindings", "RFC 6146 3.5.1.1",
+        *[opened(f"p{n}", sport=1000 + n) for n in range(64)], count(bindings=64),
+        send(in6() / {"UDP": UDP, "TCP": TCP}[proto](sport=7, dport=53), "ports_exhausted",
+             lambda p: v6(POOL, A) / error6(1, 3, p.sent)),
+        opened("p9", sport=1009), opened("p9", sport=1009, dst=R2), count(bindings=64, sessions=65),
+        config="pool = 192.0.2.1 ports 2048-2111")
+row("all identifiers in use", "RFC 6146 3.5.3", *[open_echo(f"p{n}", ident=n) for n in range(64)],
+    send(in6() / echo6(999), "ports_exhausted", lambda p: v6(POOL, A) / error6(1, 3, p.sent)),
+    open_udp(), config="pool = 192.0.2.1 ports 2048-2111")
+row("paired: one host has one address for all protocols", "RFC 6888 REQ-2",
+    send(udp6(), "translated", lambda p: addressed(p, out4() / UDP(
+        sport=p.a, dport=53) / HELLO), learn="a"),
+    send(in6() / TCP(sport=1, dport=2, flags="S"), "translated", lambda p: p.same(out4() / TCP(
+        sport=p.b, dport=2, flags="S")), learn="b"),
+    send(in6() / echo6(3), "translated", lambda p: p.same(out4() / echo4(p.c)), learn="c"),
+    send(udp6(src=A2), "translated", lambda p: p.same(out4() / UDP(sport=p.d, dport=53) / HELLO), learn="d"),
+    config="pool = 192.0.2.0/28")
+row("several pools, several ranges", "RFC 6888 REQ-3",
+    *[send(udp6(src=f"2001:db8:{n:x}::1"), "translated", lambda p: from_pool(p, p.x), learn="x") for n in range(64)],
+    config=["pool = 192.0.2.1 ports 2000-2999", "pool = 198.51.100.7-198.51.100.8 ports 5000-5999"])
+
+
+row("max-sessions: a new one is dropped, the old ones live on", "RFC 6888 REQ-11",
+    *[open_udp(f"p{n}", sport=1000 + n) for n in range(4)],
+    drop(udp6(sport=7), "sessions_full"), drop(udp6(sport=1000, dst=R2), "sessions_full"),
+    drop(udp4("p0", R2), "sessions_full"), open_udp("p1", sport=1001), count(bindings=4, sessions=4), wait(300),
+    count(bindings=0, sessions=0), open_udp(), config=["max-sessions = 4", "pool = 192.0.2.1 ports 2048-2111"])
+row("icmp-rate: so many errors in a second, each subscriber its own", "RFC 5508 REQ-10",
+    *[send(in6(hlim=1) / UDP(sport=n, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent))
+      for n in range(3)],
+    drop(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit", times=2), count(icmp_limited=2),
+    drop(in6(A2, hlim=1) / UDP(sport=9, dport=53), "hop_limit"), count(icmp_limited=3),
+    send(in6(B, hlim=1) / UDP(sport=9, dport=53), "hop_limit", lambda p: v6(POOL, B) / error6(3, 0, p.sent)),
+    wait(1), send(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent)),
+    count(icmp_limited=3), config="icmp-rate = 3")
+
+# Hold-down
+row("a port rests for 120 s", "RFC 6888 REQ-8", open_udp(), wait(300), count(held=1, bindings=0), wait(119),
+    count(held=1), wait(1), count(held=0))
+row("a port at rest is nobody's", "RFC 6888 REQ-8", open_udp(), wait(300), drop(udp4(), "no_binding"), count(held=1))
+row("port-hold-down = 0", "RFC 6888 REQ-8", open_udp(), wait(300), count(held=0, bindings=0),
+    config="port-hold-down = 0")
+row("ports at rest are given up when the pool runs short", "RFC 6888 REQ-8",
+    *[open_udp(f"p{n}", sport=1000 + n) for n in range(64)], wait(300), count(bindings=0, held=63),
+    wait(2), count(held=63), wait(2), count(held=0, ports_squeezed=63),
+    *[open_udp(f"q{n}", sport=2000 + n) for n in range(64)], config="pool = 192.0.2.1 ports 2048-2111")
+row("half of the pool may rest in peace", "RFC 6888 REQ-8",
+    *[open_udp(f"p{n}", sport=1000 + n) for n in range(32)], wait(300), count(bindings=0, held=32), wait(119),
+    count(held=32, ports_squeezed=0), wait(1), count(held=0), config="pool = 192.0.2.1 ports 2048-2111")
+
+# Static bindings
+STATICS = [f"static = udp {POOL}:53 [{A}]:5353", f"static = tcp {POOL}:80 [{A}]:8080", f"static = icmp {POOL}:7 [{A}]:77"]
+row("static UDP: in, answer, and out by itself", "RFC 6146 3.1", count(bindings=3, sessions=0),
+    send(in4() / UDP(sport=999, dport=53) / HELLO, "translated", out6() / UDP(sport=999, dport=5353) / HELLO),
+    send(in6() / UDP(sport=5353, dport=999) / HELLO, "translated", out4() / UDP(sport=53, dport=999) / HELLO),
+    send(in6(dst=R2) / UDP(sport=5353, dport=1) / HELLO, "translated", out4(dst=R2) / UDP(sport=53, dport=1) / HELLO),
+    count(bindings=3, sessions=2), wait(300), count(bindings=3, sessions=0), wait(10000), count(bindings=3),
+    send(in4() / UDP(sport=999, dport=53) / HELLO, "translated", out6() / UDP(sport=999, dport=5353) / HELLO),
+    config=STATICS)
+row("static TCP: in, answer, and the other sessions of the service", "RFC 6146 3.1",
+    *[send(in4() / TCP(sport=n, dport=80, flags="S"), "translated", out6() / TCP(sport=n, dport=8080, flags="S"))
+      for n in (1000, 1001, 1002)],
+    *[send(in6() / TCP(sport=8080, dport=n, flags="SA"), "translated", out4() / TCP(sport=80, dport=n, flags="SA"))
+      for n in (1000, 1001)], count(sessions=3), wait(240), count(sessions=2), wait(7200), count(sessions=0, bindings=3),
+    config=STATICS)
+row("static echo", "RFC 6146 3.1", send(in4() / echo4(7), "translated", out6() / echo6(77)),
+    send(in6() / echo6(77, reply=True), "translated", out4() / echo4(7, reply=True)), wait(60),
+    count(sessions=0, bindings=3), config=STATICS)
+row("a static port belongs to one protocol", "RFC 6146 3.1", drop(in4() / TCP(sport=1, dport=53, flags="S"), "no_binding"),
+    drop(in4() / UDP(sport=1, dport=80), "no_binding"), drop(in4() / echo4(53), "no_binding"), config=STATICS)
+row("a static port inside the range is never given out", "RFC 6146 3.5.1.1",
+    *[open_udp(f"p{n}", sport=1000 + n) for n in range(63)],
+    lambda run: None if 2050 not in [getattr(run.ports, f"p{n}") for n in range(63)] else fail("the static port"),
+    send(udp6(sport=9), "ports_exhausted", lambda p: v6(POOL, A) / error6(1, 3, p.sent)),
+    send(in4() / UDP(sport=1, dport=2050), "translated", out6(dst=B) / UDP(sport=1, dport=53)),
+    config=["pool = 192.0.2.1 ports 2048-2111", f"static = udp {POOL}:2050 [{B}]:53"])
+row("the static port's number is free in the other protocols", "RFC 6146 3.1",
+    *[open_tcp(f"p{n}", sport=1000 + n) for n in range(64)],
+    lambda run: None if 2050 in [getattr(run.ports, f"p{n}") for n in range(64)] else fail("port 2050 was not used"),
+    config=["pool = 192.0.2.1 ports 2048-2111", f"static = udp {POOL}:2050 [{B}]:53"])
+row("static bindings survive the death of their worker", "RFC 6146 3.1",
+    send(in4() / UDP(sport=999, dport=53), "translated", out6() / UDP(sport=999, dport=5353)), restart(),
+    count(bindings=3, sessions=1), send(in6() / UDP(sport=5353, dport=999), "translated", out4() / UDP(sport=53, dport=999)),
+    count(bindings=3, sessions=1), config=STATICS)
+row("dynamic bindings survive the death of their worker", "availability", open_udp(), open_udp(dst=R2), open_tcp("b"),
+    open_echo("c"), wait(20), restart(), count(bindings=3, sessions=4), send(udp4(), "translated", got6()),
+    send(udp4(src=R2), "translated", got6(R2)), wait(40), count(bindings=2), wait(180), count(bindings=1))

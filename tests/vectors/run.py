@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""run.py - vectors: packets that scapy wrote against what libnat64 makes of them
+
+usage: run.py VECTORS.SO [WORD...]      only rows whose name, clause or file has one of the words
+
+Prints for every clause how many rows passed, every difference field by field, and "N passed, N failed".
+"""
+import faulthandler
+import importlib
+import pathlib
+import sys
+
+import row as rows
+from gateway import Gateway
+
+faulthandler.enable()
+
+
+def main(library, words):
+    passed, failed, clauses = 0, 0, {}
+    Gateway.load(library)
+    for path in sorted(pathlib.Path(__file__).parent.glob("rows_*.py")):
+        before = len(rows.ROWS)
+        importlib.import_module(path.stem)
+        for r in rows.ROWS[before:]:
+            if words and not any(w.lower() in f"{path.stem} {r.clause} {r.name}".lower() for w in words):
+                continue
+            difference = rows.run_row(r, Gateway)
+            count = clauses.setdefault(r.clause, [0, 0])
+            count[difference is not None] += 1
+            if difference:
+                failed += 1
+                print(f"FAILED {path.stem} [{r.clause}] {r.name}\n  {difference}")
+            else:
+                passed += 1
+    for clause, (good, bad) in sorted(clauses.items()):
+        print(f"{'FAILED' if bad else 'ok'} {clause}: {good} of {good + bad} rows")
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0 or passed == 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

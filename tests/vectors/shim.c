@@ -1,0 +1,236 @@
+/*
+ * shim.c - libnat64 as the vectors see it: configuration as text, packets as bytes, a clock that is told
+ *
+ * Built as a shared object and called from Python (gateway.py). One gateway per handle, with as many workers as its
+ * configuration asks for. A packet is laid at the very end of a page with nothing behind it, so that reading one byte
+ * too many is a crash, and behind exactly LAYOUT_HEADROOM bytes, before which a pattern must stay as it is.
+ */
+#include <sys/mman.h>
+#include <stdlib.h>
+#include <string.h>
+#include "shm/audit.h"
+#include "shm/pool.h"
+#include "supervisor/check.h"
+#include "worker/xlat/nat64.h"
+
+#define ROOM (17 * LAYOUT_PAGE)		/* for the largest IPv4 packet and the headroom */
+#define CANARY 0x5a
+
+struct vectors {
+	struct config config;
+	struct layout layout;
+	void *region;
+	struct nat64 worker[CONFIG_MAX_WORKERS];
+	uint8_t *room;
+	uint32_t now;
+};
+
+struct vectors *vectors_open(const char *ini, char *error, size_t size);
+void vectors_close(struct vectors *v);
+int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
+		   uint32_t *out_len, unsigned *to_worker);
+void vectors_clock(struct vectors *v, unsigned seconds);
+const char *vectors_configure(struct vectors *v, const char *ini, char *error, size_t size);
+void vectors_restart(struct vectors *v, unsigned worker);
+const char *vectors_audit(const struct vectors *v);
+uint64_t vectors_alive(const struct vectors *v, unsigned total);
+uint64_t vectors_held(const struct vectors *v);
+uint64_t vectors_counter(const struct vectors *v, const char *name);
+const char *vectors_verdict(unsigned verdict);
+const char *vectors_action(unsigned verdict);
+
+/* Read, resolve and check ini. Returns whether it is fine; otherwise the first problem is in error. */
+static bool
+read_config(struct config *config, const char *ini, char *error, size_t size)
+{
+	FILE *in = fmemopen((void *)(uintptr_t)ini, strlen(ini), "r");
+	struct problem_list problems;
+	bool fine;
+
+	problem_init(&problems, "row");
+	config_parse(config, in, &problems);
+	fclose(in);
+	if (!problems.n)
+		config_resolve(config, 1, &problems);
+	if (!problems.n)
+		check_config(config, &problems);
+	problem_summary(&problems, error, size);
+	fine = problems.n == 0;
+	problem_free(&problems);
+	return fine;
+}
+
+static bool
+make_region(struct vectors *v)
+{
+	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9 };
+	const struct config_tenant *tenant = &v->config.tenant[0];
+	struct layout_geometry g;
+
+	layout_geometry(&g, tenant);
+	g.addresses = 0;		/* no room to spare: a region is made and audited for every row */
+	for (uint32_t i = 0; i < tenant->pool.n; i++)
+		g.addresses += tenant->pool.item[i].last - tenant->pool.item[i].first + 1;
+	if (!layout_plan(&v->layout, &g))
+		return false;
+	v->region = mmap(NULL, v->layout.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (v->region == MAP_FAILED)
+		return false;
+	layout_init(v->region, &v->layout, tenant, 0, seed);
+	return true;
+}
+
+struct vectors *
+vectors_open(const char *ini, char *error, size_t size)
+{
+	struct vectors *v = calloc(1, sizeof(*v));
+
+	if (!v || !read_config(&v->config, ini, error, size) || !make_region(v)) {
+		free(v);
+		return NULL;
+	}
+	v->room = mmap(NULL, ROOM + LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (v->room == MAP_FAILED || mprotect(v->room + ROOM, LAYOUT_PAGE, PROT_NONE))
+		abort();
+	v->now = 1;
+	for (unsigned w = 0; w < v->layout.g.workers; w++)
+		vectors_restart(v, w);
+	return v;
+}
+
+/* A worker is born, or another one takes the place of a dead one. */
+void
+vectors_restart(struct vectors *v, unsigned worker)
+{
+	if (nat64_attach(&v->worker[worker], v->region, &v->layout, worker))
+		abort();
+	nat64_configure(&v->worker[worker], &v->config.tenant[0]);
+	nat64_adopt(&v->worker[worker], v->now);
+}
+
+/* A reload. Returns NULL, or the first problem. */
+const char *
+vectors_configure(struct vectors *v, const char *ini, char *error, size_t size)
+{
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (!config || !read_config(config, ini, error, size)) {
+		free(config);
+		return error;
+	}
+	v->config = *config;
+	free(config);
+	for (unsigned w = 0; w < v->layout.g.workers; w++)
+		nat64_configure(&v->worker[w], &v->config.tenant[0]);
+	return NULL;
+}
+
+void
+vectors_close(struct vectors *v)
+{
+	munmap(v->region, v->layout.size);
+	munmap(v->room, ROOM + LAYOUT_PAGE);
+	free(v);
+}
+
+/* Returns the verdict, or -1 when the headroom was overrun and -2 when the output lies outside the buffer. */
+int
+vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
+	       uint32_t *out_len, unsigned *to_worker)
+{
+	uint8_t *end = v->room + ROOM, *data = end - len, *top = data - LAYOUT_HEADROOM;
+	struct nat64_packet p = { .data = data, .len = len };
+	int verdict;
+
+	memset(top - 256, CANARY, 256);
+	memset(top, 0, LAYOUT_HEADROOM);
+	memcpy(data, in, len);
+	verdict = (int)nat64_translate(&v->worker[worker], &p, v->now);
+	for (unsigned i = 1; i <= 256; i++)
+		if (top[-(int)i] != CANARY)
+			return -1;
+	*out_len = p.len;
+	*to_worker = p.to_worker;
+	if (p.len > 0 && (p.data < top || p.data + p.len > end))
+		return -2;
+	memcpy(out, p.data, p.len);
+	return verdict;
+}
+
+/* Let seconds pass, and every worker's clock hand make its lap of the last one. */
+void
+vectors_clock(struct vectors *v, unsigned seconds)
+{
+	v->now += seconds;
+	for (unsigned w = 0; w < v->layout.g.workers; w++)
+		while (nat64_expire(&v->worker[w], v->now, 1000))
+			;
+}
+
+/* Every shard in which anything ever happened; most are untouched in a row, and reading them all takes its time. */
+const char *
+vectors_audit(const struct vectors *v)
+{
+	uint32_t *scratch = malloc(v->layout.slots * sizeof(*scratch));
+	struct audit a = { 0 };
+
+	for (unsigned s = 0; s < v->layout.g.shards; s++) {
+		const struct shard *shard = &v->worker[0].shard[s];
+		uint64_t ever = shard->head->draws;
+
+		for (unsigned t = 0; t < SHARD_N_TOTALS * NAT64_N_PROTOS; t++)
+			ever |= shard->head->total[t];
+		if (ever)
+			audit_shard(&a, shard, v->region, v->worker[0].secret, scratch);
+	}
+	free(scratch);
+	return a.first;
+}
+
+uint64_t
+vectors_alive(const struct vectors *v, unsigned total)
+{
+	uint64_t n = 0;
+
+	for (unsigned s = 0; s < v->layout.g.shards; s++)
+		for (unsigned p = 0; p < NAT64_N_PROTOS; p++)
+			n += shard_alive(&v->worker[0].shard[s], total, p);
+	return n;
+}
+
+/* Ports at rest. */
+uint64_t
+vectors_held(const struct vectors *v)
+{
+	uint64_t n = 0;
+
+	for (unsigned s = 0; s < v->layout.g.shards; s++)
+		for (unsigned a = 0; a < v->layout.g.addresses; a++)
+			for (unsigned p = 0; p < NAT64_N_PROTOS; p++)
+				n += shard_pool(&v->worker[0].shard[s], a, p)->held;
+	return n;
+}
+
+/* A counter by its name, over all workers. */
+uint64_t
+vectors_counter(const struct vectors *v, const char *name)
+{
+	uint64_t n = 0;
+
+	for (unsigned c = 0; c < N_COUNTERS; c++)
+		for (unsigned w = 0; w < v->layout.g.workers && strcmp(counters_info[c].name, name) == 0; w++)
+			n += v->worker[w].row->counter[c];
+	return n;
+}
+
+const char *
+vectors_verdict(unsigned verdict)
+{
+	return verdict < NAT64_N_VERDICTS ? counters_verdict_info[verdict].name : NULL;
+}
+
+const char *
+vectors_action(unsigned verdict)
+{
+	return counters_action_name[counters_verdict_info[verdict].action];
+}
