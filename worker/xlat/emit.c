@@ -197,7 +197,7 @@ rewrite(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const s
 		compute_udp(p, ip, l4, to);
 	else if (p->has_check && !udp_zero)
 		csum_patch(check, before, sum_covered(p, ip, l4, to));
-	if (p->proto == NAT64_UDP && p->has_check && !udp_zero && is_zero(check))
+	if (p->proto == NAT64_UDP && p->has_check && !(udp_zero && inner) && is_zero(check))
 		put16(check, 0xffff);		/* 0 would say that there is no checksum */
 	return ip;
 }
