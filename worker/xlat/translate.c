@@ -41,8 +41,8 @@ classify6(const struct nat64 *n, struct work *w)
 		return v;
 	if (!policy_embedded(n, &w->p.dst.ip6, &w->outer4, &w->f.via))
 		return NAT64_not_in_prefix;
-	if (!policy_embedded(n, &remote->ip6, &w->f.remote4, &w->f.via))
-		return NAT64_icmp_inner;
+	if (!policy_embedded(n, &remote->ip6, &w->f.remote4, &w->f.via) || w->f.remote4 != w->outer4)
+		return NAT64_icmp_inner;	/* an error goes to the sender of the packet inside */
 	if (!policy_served(n, &host->ip6))
 		return NAT64_source_denied;
 	if (pool_address(n->header, w->outer4) != POOL_NONE)
