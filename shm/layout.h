@@ -32,7 +32,11 @@
 #define LAYOUT_MAX_SHARDS 64
 #define LAYOUT_RING_SLOTS 128		/* packets a worker may hand to another before that one looks */
 #define LAYOUT_BATCH 64			/* packets a worker reads before it writes */
-#define LAYOUT_HEADROOM 64		/* free bytes before a packet in a buffer: the longest header growth and more */
+/*
+ * Free bytes before a packet in a buffer, for the longest header growth: an ICMPv4 error about a packet (28), which goes
+ * to a pool address and so is translated, outside (20) and inside (20).
+ */
+#define LAYOUT_HEADROOM 128
 #define LAYOUT_NO_OWNER 0xff
 
 /* What decides every size. All of it is the supervisor's choice and fixed for the life of the region. */
