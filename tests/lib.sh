@@ -10,6 +10,7 @@
 # test left that was killed outright, the next one removes.
 set -euo pipefail
 
+PATH=/usr/sbin:/usr/bin:/sbin:/bin # the tools of the packages, whatever else is installed
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=$(cd "$top" && realpath "${B:-build}")
 T=/tmp/n64t-$$

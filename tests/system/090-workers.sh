@@ -33,7 +33,7 @@ killed()
 {
 	local pid pids client
 
-	ip netns exec "n64t-$$-client" iperf3 -6 -J -P 8 -t 4 -c "$SERVER" >"$T/iperf" &
+	ip netns exec "n64t-$$-client" iperf3 -6 -J -P 8 -t 6 -c "$SERVER" >"$T/iperf" &
 	client=$!
 	read -r -a pids <<<"$(worker_pids)"
 	for pid in "${pids[@]}"; do
