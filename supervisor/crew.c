@@ -25,8 +25,10 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "supervisor/birth/heritage.h"
 #include "supervisor/bulletin.h"
 #include "supervisor/caps.h"
+#include "supervisor/evidence.h"
 #include "supervisor/log.h"
 #include "supervisor/tenant.h"
 
@@ -114,18 +116,19 @@ static int
 crew_fill(struct tenant *t, unsigned w, uint64_t now)
 {
 	struct crew_slot *slot = &t->crew.slot[w];
-	uint32_t number = w;
+	uint32_t number;
 	int rc = t->crew.spares > 0 ? 0 : crew_birth(t, now);
 
 	publish_stop(&t->publish, w, false);
 	while (rc == 0 && t->crew.spares > 0) {
 		struct crew_spare spare = t->crew.spare[0];
 
+		number = w | (slot->crashed ? HERITAGE_CRASHED : 0);
 		slot->progress = crew_progress(t, w);
 		if (write(spare.assign, &number, sizeof(number)) == (ssize_t)sizeof(number)) {
 			crew_spare_gone(t, 0);
 			slot->pid = spare.pid;
-			slot->leaving = slot->pushed = false;
+			slot->leaving = slot->pushed = slot->crashed = false;
 			slot->since = now;
 			crew_state(t, w, STATUS_starting);
 			return 0;
@@ -207,6 +210,22 @@ crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, 
 			 cause == STATUS_requested ? "left" : "died", how, (int)slot->pid);
 }
 
+/* The worker of slot w crashed: keep the packet it was translating, which its successor will drop. */
+static void
+crew_crashed(struct tenant *t, unsigned w)
+{
+	char path[256];
+	int rc = evidence_keep(t->gateway->run_dir.s, t->config->name_, &t->region, w, path, sizeof(path));
+
+	t->crew.slot[w].crashed = true;
+	if (rc > 0)
+		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet of %d bytes, which is dropped and kept in %s",
+			 t->config->name_, w, rc, path);
+	else if (rc < 0)
+		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet, which is dropped and could not be kept: %s",
+			 t->config->name_, w, rc == -ENOSPC ? "there are too many; remove some" : strerror(-rc));
+}
+
 static bool
 crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 {
@@ -219,6 +238,8 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 			continue;
 		cause = crew_cause(code, value, slot->leaving, slot->pushed, how);
 		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
+		if (cause != STATUS_requested && cause != STATUS_exit && cause != STATUS_sigkill && cause != STATUS_other_signal)
+			crew_crashed(t, w);
 		slot->pid = 0;
 		if (slot->leaving && t->crew.restart == w + 1)
 			t->crew.restart++;

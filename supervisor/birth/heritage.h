@@ -6,7 +6,8 @@
  * not reach it.
  *
  * A worker is always born as a spare. It isolates itself, then blocks reading one uint32_t from HERITAGE_ASSIGN: the
- * number of the worker slot it is to fill. End of file there means that nat64d is gone or needs no spare: exit 0.
+ * number of the worker slot it is to fill, with HERITAGE_CRASHED when the last worker there crashed, so that the packet it
+ * had in hand is not tried again. End of file there means that nat64d is gone or needs no spare: exit 0.
  */
 #ifndef BIRTH_HERITAGE_H
 #define BIRTH_HERITAGE_H
@@ -32,6 +33,7 @@
 /* Between exec and work. All of them are gone before the first packet or request. */
 #define HERITAGE_PAPER 60		/* memfd that holds struct heritage */
 #define HERITAGE_ASSIGN 61		/* worker: pipe, one uint32_t */
+#define HERITAGE_CRASHED UINT32_C(0x80000000)
 #define HERITAGE_STATUS 62		/* ctl: struct status, O_RDONLY */
 #define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
 #define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */

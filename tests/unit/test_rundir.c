@@ -54,12 +54,14 @@ one_daemon(void **state)
 	assert_non_null(fgets(pid, sizeof(pid), in));
 	fclose(in);
 	assert_int_equal(atoi(pid), getpid());
+	assert_true(rundir_busy(&config));
 	assert_int_equal(rundir_open(&second, &config, why, sizeof(why)), -EEXIST);
 	assert_non_null(strstr(why, "another nat64d"));
 	rundir_close(&second);			/* which must not take the first one's file along */
 	assert_int_equal(stat(pid_file, &st), 0);
 	rundir_close(&first);
 	assert_int_equal(stat(pid_file, &st), -1);
+	assert_false(rundir_busy(&config));
 	assert_int_equal(rundir_open(&second, &config, why, sizeof(why)), 0);
 	rundir_close(&second);
 }
