@@ -144,6 +144,11 @@ main_birth(struct gateway *g)
 
 	child_program(g->worker_program, "nat64-worker");
 	child_program(g->ctld_program, "nat64-ctld");
+	if (rundir_busy(&g->config->gateway)) {
+		log_line(CONFIG_LOG_ERROR, "another nat64d runs with the run directory %s; stop it, or set run-dir",
+			 g->config->gateway.run_dir.s);
+		return false;
+	}
 	if (host_check(g->config, g->worker_program, g->ctld_program) != 0)
 		return false;
 

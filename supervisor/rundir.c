@@ -25,6 +25,22 @@
 
 #define RUNDIR_BACKLOG 64
 
+bool
+rundir_busy(const struct config_gateway *config)
+{
+	char pid_file[128];
+	bool busy;
+	int fd;
+
+	snprintf(pid_file, sizeof(pid_file), "%s/nat64d.pid", config->run_dir.s);
+	fd = open(pid_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	close(fd);
+	return busy;
+}
+
 int
 rundir_open(struct rundir *r, const struct config_gateway *config, char *why, size_t size)
 {

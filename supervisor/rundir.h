@@ -4,6 +4,7 @@
 #ifndef SUPERVISOR_RUNDIR_H
 #define SUPERVISOR_RUNDIR_H
 
+#include <stdbool.h>
 #include "shm/config.h"
 
 struct rundir {
@@ -11,6 +12,9 @@ struct rundir {
 	int lock;			/* the pid file, locked as long as it is open; -1: none */
 	char control[108];		/* path of the socket we made; empty: none */
 };
+
+/* Does another nat64d run with this run directory? Changes nothing; rundir_open asks again. */
+bool rundir_busy(const struct config_gateway *config);
 
 /*
  * Create the directory if need be, and the pid file in it. Returns 0, or -errno with what was tried in why: -EEXIST
