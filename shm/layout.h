@@ -5,7 +5,7 @@
  *   secret    hash keys, the permutation of blocks   written by the supervisor, once; ctl does not map it
  *   owners    shard -> worker                        written by the supervisor; read by all
  *   counters  a row per worker                       written by its worker
- *   workers   a line per worker, its packet buffers  written by its worker
+ *   workers   a line per worker, its packets in hand written by its worker
  *   rings     one per ordered pair of workers        written by the two
  *   shards    records, index, sessions, pool         each written by the worker that owns it, mapped by no other
  *
@@ -25,7 +25,7 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
 #define LAYOUT_BLOCK_PORTS 64
@@ -37,6 +37,8 @@
  * to a pool address and so is translated, outside (20) and inside (20).
  */
 #define LAYOUT_HEADROOM 128
+#define LAYOUT_BUFFERS (LAYOUT_BATCH + 1)	/* of a worker: a batch, and one for what other workers hand over */
+#define LAYOUT_SAVED 640		/* bytes from a packet's start within which translation may write */
 #define LAYOUT_NO_OWNER 0xff
 
 /* What decides every size. All of it is the supervisor's choice and fixed for the life of the region. */
@@ -75,13 +77,26 @@ struct layout_owners {
 	uint8_t worker[LAYOUT_MAX_SHARDS];	/* atomic; LAYOUT_NO_OWNER: nobody's */
 };
 
+/*
+ * A packet in hand, so that a successor can go on with it. What was read lies in the buffer; translation writes over its
+ * first bytes, so they are saved first. Whoever dies leaves one of
+ *     len == 0, buffer's first byte 0     nothing in hand
+ *     len == 0, buffer begins a packet    read and not touched yet; its IP header says how long it is
+ *     len > 0                             being translated or written: saved, then the rest of the buffer, is the packet
+ */
+struct layout_inflight {
+	uint32_t len;			/* atomic; stored after saved */
+	uint32_t pad[15];
+	uint8_t saved[LAYOUT_SAVED];
+};
+
 /* What a worker says of itself. Others believe none of it: asleep costs at most a needless or a missing wake-up. */
 struct layout_worker {
 	uint32_t asleep;		/* atomic; 1: ring my bell after you put something in a ring of mine */
 	uint32_t generation;		/* atomic; the configuration in use */
 	uint64_t progress;		/* atomic; grows with every turn of the loop */
 	uint32_t missing;		/* atomic; BIRTH_ bits: sandbox layers this kernel or build could not give */
-	uint32_t pid_seen;		/* atomic; not used for decisions */
+	uint32_t current;		/* atomic; 1 + number of the buffer whose packet is being translated; 0: none */
 } __attribute__((aligned(128)));
 
 /* Where everything is: offsets from the start of the region, or of a shard. Computed, never stored. */
@@ -91,7 +106,7 @@ struct layout {
 	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
 	uint32_t index_buckets, session_buckets;	/* powers of two */
 	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
-	size_t secret, owners, counters, workers, buffers, rings, shards, size;
+	size_t secret, owners, counters, workers, inflight, buffers, rings, shards, size;
 	size_t ring_size, shard_size;
 	/* inside a shard */
 	size_t pool, pool_stride, expires, index, session_index, session_free, session_summary;

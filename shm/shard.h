@@ -49,7 +49,6 @@ struct shard_head {
 	struct shard_intent intent;
 	uint64_t total[SHARD_N_TOTALS * NAT64_N_PROTOS];	/* atomic; [total * NAT64_N_PROTOS + protocol] */
 	uint64_t draws;			/* port choices made; input of the keyed random function */
-	
 };
 
 /* The ports of one pool address and protocol that belong to one shard. */

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """law1.py - reads `nat64ctl --json show counters` and checks law 1 for every tenant
 
-Every packet read from a queue or taken from another worker ends in exactly one verdict, and every packet handed over
-was taken: queue_packets + handover_packets = sum of all verdicts, handover_packets = handed_over.
+Every packet read from a queue, taken from another worker or from a dead predecessor ends in exactly one verdict, and
+every packet handed over was taken: queue_packets + handover_packets + replayed_packets = sum of all verdicts, and
+handover_packets = handed_over.
 """
 import json
 import sys
@@ -15,7 +16,7 @@ for row in json.load(sys.stdin)["counters"]:
         t["verdicts"] += row["value"]
     t[row["name"]] = t.get(row["name"], 0) + row["value"]
 for name, t in tenants.items():
-    read = t["queue_packets"] + t["handover_packets"]
+    read = t["queue_packets"] + t["handover_packets"] + t["replayed_packets"]
     print(f"{name}: {read} packets, {t['verdicts']} verdicts; {t['handed_over']} handed over, "
           f"{t['handover_packets']} taken")
     rc |= read != t["verdicts"] or t["handed_over"] != t["handover_packets"]

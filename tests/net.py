@@ -4,6 +4,7 @@
   serve ADDRESS PORT             echo TCP and UDP, each answer led by the address and port it sees; until killed
   tcp ADDRESS PORT TEXT          connect, send a line, print the answer
   udp ADDRESS PORT TEXT [LPORT]  send a datagram, print the answer; "refused" if an ICMP error says so
+  send ADDRESS PORT TEXT         send a datagram, wait for nothing
   flows ADDRESS PORT N PREFIX    N UDP flows, each from its own address below PREFIX (a /48); print the answers' number
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
   drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second; until killed
@@ -67,6 +68,11 @@ def udp(address, port, text, local="0"):
             print("refused")
         except PermissionError:
             print("prohibited")
+
+
+def send(address, port, text):
+    with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+        s.sendto(text.encode(), (address, int(port)))
 
 
 def flows(address, port, n, prefix):

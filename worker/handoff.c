@@ -5,11 +5,14 @@
  * It goes to the owner through a ring of the region. The owner may sleep in ppoll; its bell, an eventfd, is rung only
  * then. Giver: store the packet, fence, look whether the taker sleeps. Taker: say that it sleeps, fence, look into the
  * rings. One of the two sees the other, so no packet is left lying.
- * Must never: wait for a worker; ring for a packet that was not stored.
+ * A full ring is waited for, but never for ever, and not twice in a row: see handoff_patience.
+ * Must never: ring for a packet that was not stored.
  */
 #include <unistd.h>
 #include "supervisor/birth/heritage.h"
 #include "worker/handoff.h"
+
+#define PATIENCE 1000			/* waits of 0.1 ms or more without a packet taken, before a worker is given up */
 
 void
 handoff_open(struct handoff *h, void *region, const struct layout *l, unsigned self)
@@ -28,6 +31,24 @@ handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t le
 		return false;
 	h->rung |= 1u << worker;
 	return true;
+}
+
+bool
+handoff_patience(struct handoff *h, unsigned worker, unsigned *tries)
+{
+	uint32_t bit = 1u << worker, tail;
+
+	if (worker >= h->workers || worker == h->self)
+		return false;
+	tail = atomic_load_32(h->to[worker].tail);
+	if (tail != h->tail[worker]) {
+		h->tail[worker] = tail;
+		h->stalled &= ~bit;
+		*tries = 0;
+	} else if (++*tries > PATIENCE) {
+		h->stalled |= bit;
+	}
+	return !(h->stalled & bit);
 }
 
 void

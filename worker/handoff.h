@@ -11,6 +11,8 @@ struct handoff {
 	struct layout_worker *line;	/* [workers] of the region */
 	unsigned self, workers;
 	uint32_t rung;			/* bit w: worker w has got something since the last handoff_ring */
+	uint32_t stalled;		/* bit w: worker w did not take a packet for so long that nobody waits for it */
+	uint32_t tail[CONFIG_MAX_WORKERS];	/* what worker w had taken when we looked last */
 };
 
 /* Stand on the rings of worker `self` in a mapped region. */
@@ -18,6 +20,13 @@ void handoff_open(struct handoff *h, void *region, const struct layout *l, unsig
 
 /* Give a packet to another worker. Returns false when it has no room, or is no other worker. */
 bool handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len);
+
+/*
+ * After a handoff_give that failed: is it worth to wait? Yes while the other one takes packets, or did so not long ago: a
+ * worker that died is replaced within milliseconds, and until then its packets shall wait with us and behind us in our
+ * queue. tries counts the caller's waits. A worker that takes nothing is given up until it takes something again.
+ */
+bool handoff_patience(struct handoff *h, unsigned worker, unsigned *tries);
 
 /* Wake those who got something and sleep. Call once per batch. */
 void handoff_ring(struct handoff *h);

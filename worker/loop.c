@@ -5,6 +5,7 @@
  * write each, take what other workers handed over, move the clock hand a little. When a turn found nothing to do the
  * worker sleeps in ppoll until a packet, the bell, or the next second.
  * Per packet there is one read and one write, no other system call, no clock call, no lock, no allocation.
+ * A packet is in hand from the read to its verdict; a successor finds it there (inflight.h).
  * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
  */
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 #include "supervisor/birth/birth.h"
 #include "worker/handoff.h"
+#include "worker/inflight.h"
 #include "worker/loop.h"
 #include "worker/tunio.h"
 #include "worker/xlat/nat64.h"
@@ -22,10 +24,10 @@
 struct loop {
 	struct nat64 nat64;
 	struct handoff handoff;
+	struct inflight inflight;
 	const struct image *image;
 	struct layout_worker *line;
-	uint8_t *buffers;
-	uint32_t stride, packet_size, generation, now;
+	uint32_t packet_size, generation, now;
 };
 
 static uint32_t
@@ -49,16 +51,51 @@ count(const struct loop *l, enum nat64_side from, enum nat64_verdict verdict, ui
 	counters_add_owner(&row->verdict[from][verdict], 1);
 }
 
-/* The fate of one packet of len bytes at data: translate, hand over or write, count. */
-static void
-packet(struct loop *l, uint8_t *data, uint32_t len, enum counters_id source)
-{
-	enum nat64_side from = data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
-	struct nat64_packet p = { .data = data, .len = len };
-	enum nat64_verdict verdict = nat64_translate(&l->nat64, &p, l->now);
+static unsigned from_workers(struct loop *l);
 
+/* Sleep a moment, or until the bell rings. */
+static void
+pause_briefly(void)
+{
+	struct pollfd fds[2] = { { .fd = HERITAGE_QUEUE }, { .fd = HERITAGE_BELL } };
+	struct timespec moment = { .tv_nsec = 100000 };
+
+	ppoll(fds, 2, &moment, NULL);
+}
+
+/*
+ * Give a packet to its owner. When the owner's ring is full, wait for it: our queue keeps what comes meanwhile. While we
+ * wait we empty our own rings, so two workers that wait for each other both go on. A packet that itself came through a
+ * ring is not waited for.
+ */
+static bool
+hand_over(struct loop *l, const struct nat64_packet *p, enum counters_id source)
+{
+	unsigned tries = 0;
+
+	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len)) {
+		if (source == COUNTER_handover_packets || !handoff_patience(&l->handoff, p->to_worker, &tries))
+			return false;
+		handoff_ring(&l->handoff);
+		if (from_workers(l) == 0)
+			pause_briefly();
+		atomic_store_64(&l->line->progress, l->line->progress + 1);
+	}
+	return true;
+}
+
+/* The fate of the packet of len bytes in buffer i: translate, hand over or write, count. */
+static void
+packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
+{
+	struct nat64_packet p = { .data = inflight_buffer(&l->inflight, i), .len = len };
+	enum nat64_side from = p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
+	enum nat64_verdict verdict;
+
+	inflight_hold(&l->inflight, i, len);
+	verdict = nat64_translate(&l->nat64, &p, l->now);
 	if (verdict == NAT64_handed_over) {
-		if (!handoff_give(&l->handoff, p.to_worker, p.data, p.len))
+		if (!hand_over(l, &p, source))
 			verdict = NAT64_handover_full;
 	} else if (p.len > 0) {
 		if (tunio_write(p.data, p.len))
@@ -67,12 +104,7 @@ packet(struct loop *l, uint8_t *data, uint32_t len, enum counters_id source)
 			verdict = NAT64_write_failed;
 	}
 	count(l, from, verdict, len, source);
-}
-
-static uint8_t *
-buffer(const struct loop *l, unsigned i)
-{
-	return l->buffers + (size_t)i * l->stride + LAYOUT_HEADROOM;
+	inflight_done(&l->inflight, i);
 }
 
 static unsigned
@@ -81,23 +113,48 @@ from_queue(struct loop *l)
 	uint32_t len[LAYOUT_BATCH];
 	unsigned n = 0;
 
-	while (n < LAYOUT_BATCH && (len[n] = tunio_read(buffer(l, n), l->packet_size)) > 0)
+	while (n < LAYOUT_BATCH && (len[n] = tunio_read(inflight_buffer(&l->inflight, n), l->packet_size)) > 0)
 		n++;
 	for (unsigned i = 0; i < n; i++)
-		packet(l, buffer(l, i), len[i], COUNTER_queue_packets);
+		packet(l, i, len[i], COUNTER_queue_packets);
 	return n;
 }
 
 static unsigned
 from_workers(struct loop *l)
 {
+	uint8_t *buffer = inflight_buffer(&l->inflight, LAYOUT_BATCH);
 	unsigned n = 0;
 	uint32_t len;
 
 	for (unsigned w = 0; w < l->handoff.workers; w++)
-		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer(l, 0))) > 0; i++, n++)
-			packet(l, buffer(l, 0), len, COUNTER_handover_packets);
+		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer)) > 0; i++, n++)
+			packet(l, LAYOUT_BATCH, len, COUNTER_handover_packets);
 	return n;
+}
+
+/*
+ * Go on with what a dead predecessor had in hand. The packet that crashed it, if one did, has met its fate already: the
+ * supervisor has kept it as evidence.
+ */
+static void
+from_predecessor(struct loop *l, bool crashed)
+{
+	uint32_t poison = crashed ? atomic_load_32(&l->line->current) : 0;
+
+	l->now = clock_now(l);
+	for (unsigned i = 0; i < LAYOUT_BUFFERS; i++) {
+		uint32_t len = inflight_left(&l->inflight, i);
+
+		if (len > 0 && i + 1 == poison) {
+			count(l, inflight_buffer(&l->inflight, i)[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4, NAT64_poison,
+			      len, COUNTER_replayed_packets);
+			inflight_done(&l->inflight, i);
+		} else if (len > 0) {
+			packet(l, i, len, COUNTER_replayed_packets);
+		}
+	}
+	handoff_ring(&l->handoff);
 }
 
 static void
@@ -146,7 +203,7 @@ turn(struct loop *l)
 }
 
 const char *
-loop_run(struct heritage_maps *maps, unsigned w, uint32_t missing)
+loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 {
 	static struct loop l;
 	const char *wrong;
@@ -154,19 +211,17 @@ loop_run(struct heritage_maps *maps, unsigned w, uint32_t missing)
 	l = (struct loop) {
 		.image = maps->image,
 		.line = (struct layout_worker *)layout_at(maps->region, maps->layout.workers) + w,
-		.buffers = (uint8_t *)layout_at(maps->region, maps->layout.buffers) +
-			   (size_t)w * LAYOUT_BATCH * maps->layout.buffer_stride,
-		.stride = maps->layout.buffer_stride,
 		.packet_size = maps->layout.g.packet_size,
 	};
 	wrong = nat64_attach(&l.nat64, maps->region, &maps->layout, w);
 	if (wrong)
 		return wrong;
 	handoff_open(&l.handoff, maps->region, &maps->layout, w);
+	inflight_open(&l.inflight, maps->region, &maps->layout, w);
 	atomic_store_32(&l.line->missing, missing);
-	atomic_store_32(&l.line->pid_seen, 0);
 	take_configuration(&l);
 	nat64_adopt(&l.nat64, clock_now(&l));
+	from_predecessor(&l, crashed);
 	while (!atomic_load_32(&l.image->stop[w]))
 		turn(&l);
 	return NULL;

@@ -25,6 +25,7 @@ main(int argc, char **argv)
 	static struct heritage heritage;
 	static struct heritage_maps maps;
 	uint32_t missing = 0, slot;
+	bool crashed;
 	const char *step = "", *wrong;
 	int err;
 
@@ -41,6 +42,8 @@ main(int argc, char **argv)
 	}
 	if (read(HERITAGE_ASSIGN, &slot, sizeof(slot)) != sizeof(slot))
 		return 0;		/* no slot for this spare: nat64d is gone or stops */
+	crashed = slot & HERITAGE_CRASHED;
+	slot &= ~HERITAGE_CRASHED;
 	if (slot >= heritage.workers) {
 		say("assignment", "no such worker slot");
 		return 1;
@@ -58,5 +61,5 @@ main(int argc, char **argv)
 	err = birth_close_doors(doors_open, doors_count, &missing);
 	if (err)
 		return 1;
-	_exit(loop_run(&maps, slot, missing) ? 1 : 0);
+	_exit(loop_run(&maps, slot, crashed, missing) ? 1 : 0);
 }

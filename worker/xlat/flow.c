@@ -127,6 +127,16 @@ refresh(const struct place *at, struct tcpstate_move move, uint32_t expires, uin
 		atomic_store_32(at->expires, expires);
 }
 
+/* From the IPv4 side: the IPv6 host will see the source under prefix `via`; may it? Sets f->via then. */
+static bool
+may_come(const struct nat64 *n, struct flow *f, uint8_t via)
+{
+	if (f->from == NAT64_FROM_IP6)
+		return true;
+	f->via = via;
+	return policy_source4(n, f->remote4, via) == NAT64_translated;
+}
+
 /* A packet without a session: make one, and a binding where there is none, if this packet may. */
 static enum nat64_verdict
 begin(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
@@ -153,21 +163,17 @@ flow_bind(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 	struct shard *s = &n->shard[f->shard];
 	uint32_t number = SESSION_NONE;
 	struct tcpstate_move move;
-	struct place at = { 0 };
+	struct place at;
 
 	if (f->slot == FLOW_NO_SLOT && f->from == NAT64_FROM_IP4)
 		return NAT64_no_binding;
 	if (f->slot != FLOW_NO_SLOT)
 		number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
-	if (number != SESSION_NONE)
-		at = session_place(s, (uint32_t)f->slot, number);
-	if (f->from == NAT64_FROM_IP4) {
-		f->via = at.via ? *at.via : 0;
-		if (policy_source4(n, f->remote4, f->via) != NAT64_translated)
-			return NAT64_source_illegal;
-	}
 	if (number == SESSION_NONE)
-		return begin(n, f, p, now);
+		return may_come(n, f, 0) ? begin(n, f, p, now) : NAT64_source_illegal;
+	at = session_place(s, (uint32_t)f->slot, number);
+	if (!may_come(n, f, *at.via))
+		return NAT64_source_illegal;
 	move = tcpstate_next(*at.tcp % TCP_N_STATES, f->from, p->tcp_flags);
 	refresh(&at, move, now + lifetime(n, f->proto, move.timer), f->proto);
 	if (f->from == NAT64_FROM_IP6 && *at.via != f->via)

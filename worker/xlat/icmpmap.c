@@ -3,6 +3,7 @@
  *
  * A row maps a range of codes of one type. The first row that fits decides; none: the error is dropped silently. The
  * parameter is one of three kinds: nothing, an MTU, or a pointer into the header, which has tables of its own.
+ * Must never: turn a query into an error or the other way round; tell an IPv6 host of an MTU below 1280.
  */
 #include <stddef.h>
 #include "worker/xlat/icmpmap.h"
