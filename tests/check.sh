@@ -48,6 +48,7 @@ mapfile -t threads < <(grep -l pthread.h tests/unit/test_*.c | sed 's,\(.*\)\.c,
 if [ ${#threads[@]} != 0 ]; then
 	step unit-tsan make SAN=tsan CC=clang UNIT="${threads[*]}" unit
 fi
+step crash make crash
 step install tests/install.sh
 step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 step system make system
