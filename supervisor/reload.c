@@ -157,7 +157,8 @@ reload_begin(struct gateway *g, uint64_t now)
 			   "write over; restart the workers (nat64ctl restart), then reload");
 		return;
 	}
-	notify_send("RELOADING=1");
+	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now * 1000);
+	notify_send(message);
 	new = reload_read(g);
 	if (!new)
 		return;
