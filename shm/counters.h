@@ -5,8 +5,8 @@
  * packet path. Readers (ctl) load each cell atomically and sum the rows. Rows belong to worker slots, not to
  * processes: a restarted worker goes on counting where the dead one stopped, so totals never step back.
  *
- * Law 1, per worker: queue_packets + handover_packets + replayed_packets = sum of all verdicts; and over the tenant, once the rings
- * are empty: handover_packets = verdict handed_over.
+ * Law 1, per worker: queue_packets + handover_packets + replayed_packets = sum of all verdicts; and over the tenant,
+ * once the rings are empty: handover_packets = verdict handed_over.
  */
 #ifndef SHM_COUNTERS_H
 #define SHM_COUNTERS_H

@@ -1,9 +1,9 @@
 /*
  * index.h - from a keyed hash to numbers: buckets of 16 cells, two choices
  *
- * A cell is 0, or (tag << 24 | number + 1): eight bits of the hash, never all zero, and the number of what was hashed. A
- * bucket is one cache line, so a look-up reads at most two lines of index, whatever an attacker does; without the key he cannot aim
- * at a bucket. The index knows nothing of what the numbers mean: the caller compares.
+ * A cell is 0, or (tag << 24 | number + 1): eight bits of the hash, never all zero, and the number of what was
+ * hashed. A bucket is one cache line, so a look-up reads at most two lines of index, whatever an attacker does; without
+ * the key he cannot aim at a bucket. The index knows nothing of what the numbers mean: the caller compares.
  * Only the owner of the shard reads or writes it.
  */
 #ifndef SHM_INDEX_H

@@ -123,7 +123,7 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	l->owners = take(&at, sizeof(struct layout_owners));
 	l->counters = take(&at, g->workers * sizeof(struct counters_row));
 	l->workers = take(&at, g->workers * sizeof(struct layout_worker));
-	l->inflight = take(&at, g->workers * LAYOUT_BUFFERS * sizeof(struct layout_inflight));
+	l->inflight = take(&at, (size_t)g->workers * LAYOUT_BUFFERS * sizeof(struct layout_inflight));
 	l->buffers = take(&at, (size_t)g->workers * LAYOUT_BUFFERS * l->buffer_stride);
 	l->ring_size = (256 + (size_t)LAYOUT_RING_SLOTS * l->buffer_stride + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
 	l->rings = take(&at, (size_t)g->workers * g->workers * l->ring_size);

@@ -219,10 +219,10 @@ crew_crashed(struct tenant *t, unsigned w)
 
 	t->crew.slot[w].crashed = true;
 	if (rc > 0)
-		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet of %d bytes, which is dropped and kept in %s",
+		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet of %d bytes, kept in %s",
 			 t->config->name_, w, rc, path);
 	else if (rc < 0)
-		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet, which is dropped and could not be kept: %s",
+		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet that could not be kept: %s",
 			 t->config->name_, w, rc == -ENOSPC ? "there are too many; remove some" : strerror(-rc));
 }
 
@@ -238,7 +238,7 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 			continue;
 		cause = crew_cause(code, value, slot->leaving, slot->pushed, how);
 		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
-		if (cause != STATUS_requested && cause != STATUS_exit && cause != STATUS_sigkill && cause != STATUS_other_signal)
+		if (cause >= STATUS_sigsegv && cause <= STATUS_sigsys)
 			crew_crashed(t, w);
 		slot->pid = 0;
 		if (slot->leaving && t->crew.restart == w + 1)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include "supervisor/evidence.h"
 
-#define EVIDENCE_LINKTYPE 101		/* LINKTYPE_RAW: an IP header comes first */
+#define EVIDENCE_LINKTYPE 101		/* raw: an IP header comes first */
 
 /* The file format of pcap: one header, then a record. */
 struct evidence_file {

@@ -107,9 +107,10 @@ parts_are_apart(void **state)
 			{ l.owners, sizeof(struct layout_owners) },
 			{ l.counters, g[i].workers * sizeof(struct counters_row) },
 			{ l.workers, g[i].workers * sizeof(struct layout_worker) },
-			{ l.buffers, (size_t)g[i].workers * LAYOUT_BATCH * l.buffer_stride },
+			{ l.inflight, g[i].workers * LAYOUT_BUFFERS * sizeof(struct layout_inflight) },
+			{ l.buffers, (size_t)g[i].workers * LAYOUT_BUFFERS * l.buffer_stride },
 			{ l.rings, (size_t)g[i].workers * g[i].workers * l.ring_size },
-			{ l.shards, g[i].shards * l.shard_size } }, 8, l.size);
+			{ l.shards, g[i].shards * l.shard_size } }, 9, l.size);
 		apart((struct span[]) {
 			{ 0, sizeof(struct shard_head) },
 			{ l.pool, (size_t)g[i].addresses * NAT64_N_PROTOS * l.pool_stride },

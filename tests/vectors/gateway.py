@@ -37,7 +37,7 @@ class Gateway:
         n = self.library.vectors_packet(self.handle, worker, data, len(data), self.out, ctypes.byref(length),
                                         ctypes.byref(to))
         if n < 0:
-            return "headroom overrun" if n == -1 else "output outside the buffer", b"", None
+            return ("headroom overrun", "output outside the buffer", "wrote too far behind")[-n - 1], b"", None
         verdict = self.verdicts[n]
         return verdict, ctypes.string_at(self.out, length.value), to.value if verdict == "handed_over" else None
 

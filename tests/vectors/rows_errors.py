@@ -269,3 +269,14 @@ row("an error does not refresh: TCP", "RFC 6146 3.5", open_tcp(), wait(239), to6
     count(bindings=0, sessions=0))
 row("an error does not end a session", "RFC 5508 REQ-6", open_tcp(), to6(3, 3, (1, 4), inner=Tcp),
     to6(3, 2, (4, 1), word6=6, inner=Tcp), wait(239), count(bindings=1, sessions=1))
+
+# As far behind a packet's start as anything is ever written: all the extension headers there may be, outside and inside
+LONGEST = bytes([60, 15]) + b"\1\x7c" + bytes(124)        # two of 128 bytes are the most that is allowed
+for name, proto, number in [("UDP", Udp, 17), ("TCP", Tcp, 6)]:
+    transport = bytes(proto.reply6() / bytes(700))[40:]
+    inner = bytes(v6(R, A, hlim=5, nh=60, plen=256 + len(transport))) + LONGEST + bytes([number]) + LONGEST[1:] + transport
+    icmp = bytes(in6(ROUTER) / error6(1, 0, inner))[40:]
+    row(f"an error about {name} with the longest headers outside and inside", "robustness", proto.open(),
+        send(in6(ROUTER, nh=60, plen=256 + len(icmp)) / (LONGEST + bytes([58]) + LONGEST[1:] + icmp), "translated",
+             lambda p, o=proto: out4() / error4(
+                 3, 1, o.reply4(p, id=int.from_bytes(p.out[32:34], "big")) / bytes(700))))

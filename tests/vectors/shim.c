@@ -133,7 +133,10 @@ vectors_close(struct vectors *v)
 	free(v);
 }
 
-/* Returns the verdict, or -1 when the headroom was overrun and -2 when the output lies outside the buffer. */
+/*
+ * Returns the verdict, or -1 when the headroom was overrun, -2 when the output lies outside the buffer, and -3 when a
+ * byte changed that is so far behind the packet's start that a worker does not save it (LAYOUT_SAVED).
+ */
 int
 vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
 	       uint32_t *out_len, unsigned *to_worker)
@@ -149,6 +152,8 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 	for (unsigned i = 1; i <= 256; i++)
 		if (top[-(int)i] != CANARY)
 			return -1;
+	if (len > LAYOUT_SAVED && memcmp(in + LAYOUT_SAVED, data + LAYOUT_SAVED, len - LAYOUT_SAVED))
+		return -3;
 	*out_len = p.len;
 	*to_worker = p.to_worker;
 	if (p.len > 0 && (p.data < top || p.data + p.len > end))
