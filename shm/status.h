@@ -17,6 +17,7 @@
 #define STATUS_CAUSES \
 	CAUSE(requested)	/* the supervisor asked it to */ \
 	CAUSE(exit)		/* left by itself: could not start, or a bug */ \
+	CAUSE(stuck)		/* the supervisor killed it: packets waited and it did nothing */ \
 	CAUSE(sigkill) CAUSE(sigsegv) CAUSE(sigbus) CAUSE(sigill) CAUSE(sigfpe) CAUSE(sigabrt) CAUSE(sigsys) \
 	CAUSE(other_signal)
 

@@ -10,6 +10,9 @@
  *   backoff    died too soon too often; tried again later, while the other slots go on
  *   stopped    left because nat64d stops
  *
+ * A worker that packets wait for and that does not turn its loop, be it stopped or in an endless one, is killed and
+ * replaced. An idle one turns its loop once a second, so silence alone says nothing: its queue is asked too.
+ *
  * A worker that somebody kills while it runs has done nothing wrong and is replaced at once, however often. One that
  * crashes or gives up within seconds, again and again, is retried with a growing delay, so that a bad build
  * does not turn into a fork storm.
@@ -20,6 +23,7 @@
  * Must never: wait for a worker; assign a slot whose last worker has not been reaped.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +41,8 @@
 #define CREW_DELAY 250			/* ms, doubled with each further one */
 #define CREW_DELAY_MAX 5000
 #define CREW_LOOK 10			/* ms between looks at a worker that is starting */
+#define CREW_WATCH 100			/* ms between looks at a worker that is running */
+#define CREW_STUCK 400			/* ms without a turn of its loop while packets wait: it is stuck */
 #define CREW_PATIENCE 2000		/* ms a worker may take to leave when asked to */
 
 static const char *const crew_cause_name[] = {
@@ -128,7 +134,8 @@ crew_fill(struct tenant *t, unsigned w, uint64_t now)
 		if (write(spare.assign, &number, sizeof(number)) == (ssize_t)sizeof(number)) {
 			crew_spare_gone(t, 0);
 			slot->pid = spare.pid;
-			slot->leaving = slot->pushed = slot->crashed = false;
+			slot->leaving = slot->pushed = slot->stuck = slot->crashed = false;
+			slot->moved = now;
 			slot->since = now;
 			crew_state(t, w, STATUS_starting);
 			return 0;
@@ -155,7 +162,7 @@ crew_start(struct tenant *t, uint64_t now)
 
 /* The cause of a death by its waitid code and value, and in words. */
 static enum status_cause
-crew_cause(int code, int value, bool leaving, bool pushed, char how[32])
+crew_cause(int code, int value, const struct crew_slot *slot, char how[32])
 {
 	static const struct {
 		int signal;
@@ -165,9 +172,15 @@ crew_cause(int code, int value, bool leaving, bool pushed, char how[32])
 		{ SIGFPE, STATUS_sigfpe }, { SIGABRT, STATUS_sigabrt }, { SIGSYS, STATUS_sigsys },
 	};
 
-	if ((leaving && code == CLD_EXITED && value == 0) || (pushed && code != CLD_EXITED && value == SIGKILL)) {
+	bool killed = code != CLD_EXITED && value == SIGKILL;
+
+	if (slot && ((slot->leaving && code == CLD_EXITED && value == 0) || (slot->pushed && killed))) {
 		snprintf(how, 32, "%s", crew_cause_name[STATUS_requested]);
 		return STATUS_requested;
+	}
+	if (slot && slot->stuck && killed) {
+		snprintf(how, 32, "%s", crew_cause_name[STATUS_stuck]);
+		return STATUS_stuck;
 	}
 	if (code == CLD_EXITED) {
 		snprintf(how, 32, "exit status %d", value);
@@ -192,7 +205,7 @@ crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, 
 	enum config_log_level level = cause == STATUS_requested ? CONFIG_LOG_INFO : CONFIG_LOG_WARNING;
 	uint64_t delay;
 
-	if (cause != STATUS_requested && now - slot->since < CREW_SOON && !(ran && cause == STATUS_sigkill))
+	if (cause != STATUS_requested && now - slot->since < CREW_SOON && !(ran && (cause == STATUS_sigkill || cause == STATUS_stuck)))
 		slot->quick++;
 	else
 		slot->quick = 0;
@@ -236,7 +249,7 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 
 		if (slot->pid != pid)
 			continue;
-		cause = crew_cause(code, value, slot->leaving, slot->pushed, how);
+		cause = crew_cause(code, value, slot, how);
 		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
 		if (cause >= STATUS_sigsegv && cause <= STATUS_sigsys)
 			crew_crashed(t, w);
@@ -261,7 +274,7 @@ crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 	for (unsigned i = 0; i < c->spares; i++) {
 		if (c->spare[i].pid != pid)
 			continue;
-		crew_cause(code, value, false, false, how);
+		crew_cause(code, value, NULL, how);
 		c->spare_quick = now - c->spare[i].since < CREW_SOON ? c->spare_quick + 1 : 0;
 		c->spare_retry = now + crew_delay(c->spare_quick);
 		crew_spare_gone(t, i);
@@ -317,6 +330,24 @@ crew_restart_step(struct tenant *t, uint64_t now)
 	}
 }
 
+/* The worker of slot w has not moved since we looked last: do packets wait for it, and for how long? */
+static void
+crew_watch(struct tenant *t, unsigned w, uint64_t now)
+{
+	struct crew_slot *slot = &t->crew.slot[w];
+	struct pollfd queue = { .fd = t->device.queue[w], .events = POLLIN };
+	uint64_t limit = slot->state == STATUS_starting ? CREW_PATIENCE : CREW_STUCK;
+
+	if (slot->stuck || now - slot->moved < limit)
+		return;
+	if (poll(&queue, 1, 0) <= 0 || !(queue.revents & POLLIN))
+		return;
+	slot->stuck = true;
+	log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u (pid %d) does nothing while packets wait; killing it",
+		 t->config->name_, w, (int)slot->pid);
+	crew_signal(slot->pid);
+}
+
 /* Look after slot w. Returns when to look again. */
 static uint64_t
 crew_tick_slot(struct tenant *t, unsigned w, uint64_t now)
@@ -329,12 +360,17 @@ crew_tick_slot(struct tenant *t, unsigned w, uint64_t now)
 		if (crew_fill(t, w, now) != 0)
 			return slot->retry;
 	}
-	if (slot->state != STATUS_starting)
+	if (slot->state != STATUS_starting && slot->state != STATUS_running)
 		return UINT64_MAX;
-	if (crew_progress(t, w) == slot->progress)
-		return now + CREW_LOOK;
-	crew_state(t, w, STATUS_running);
-	return UINT64_MAX;
+	if (crew_progress(t, w) == slot->progress) {
+		crew_watch(t, w, now);
+		return now + (slot->state == STATUS_starting ? CREW_LOOK : CREW_WATCH);
+	}
+	slot->progress = crew_progress(t, w);
+	slot->moved = now;
+	if (slot->state == STATUS_starting)
+		crew_state(t, w, STATUS_running);
+	return now + CREW_WATCH;
 }
 
 uint64_t

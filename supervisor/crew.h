@@ -16,11 +16,13 @@ struct crew_slot {
 	enum status_state state;
 	bool leaving;			/* asked to stop */
 	bool pushed;			/* and killed because it did not */
+	bool stuck;			/* killed because it did nothing while packets waited */
 	bool crashed;			/* the last one there did: the next one shall not try the packet it had in hand */
 	unsigned quick;			/* deaths in a row that came too soon */
 	uint64_t since;			/* when it was assigned, or asked to leave */
 	uint64_t retry;			/* state backoff: when to try again */
-	uint64_t progress;		/* layout_worker.progress when it was assigned */
+	uint64_t progress;		/* layout_worker.progress when it was assigned, later when it moved last */
+	uint64_t moved;			/* when that was */
 };
 
 struct crew_spare {
