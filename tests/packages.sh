@@ -36,6 +36,8 @@ check pkg-config      tests nat64.pc
 check iperf3          throughput both ways
 check traceroute      every hop must be seen
 check tcpdump         proof that a packet did not leave
+check jq              reads JSON in shell tests
+check netcat-openbsd  a request in pieces
 check nftables        shows that the rules of the host are left alone
 check prometheus      promtool checks /metrics
 '

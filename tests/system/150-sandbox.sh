@@ -49,7 +49,7 @@ descriptors()
 		fds=$(find "/proc/$pid/fd" -type l -printf '%f %l\n' | sort -n)
 		echo "$fds"
 		[ "$(cut -d' ' -f1 <<<"$fds" | xargs)" = '3 4 16 17' ]
-		grep -q '^3 /dev/net/tun' <<<"$fds"
+		grep -q '^3 .*/net/tun$' <<<"$fds"
 		[ "$(grep -c 'anon_inode:\[eventfd\]' <<<"$fds")" = 3 ]
 	done
 }
