@@ -36,10 +36,11 @@ handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t le
 bool
 handoff_patience(struct handoff *h, unsigned worker, unsigned *tries)
 {
-	uint32_t bit = 1u << worker, tail;
+	uint32_t bit, tail;
 
 	if (worker >= h->workers || worker == h->self)
 		return false;
+	bit = 1u << worker;
 	tail = atomic_load_32(h->to[worker].tail);
 	if (tail != h->tail[worker]) {
 		h->tail[worker] = tail;
