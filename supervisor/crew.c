@@ -205,7 +205,8 @@ crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, 
 	enum config_log_level level = cause == STATUS_requested ? CONFIG_LOG_INFO : CONFIG_LOG_WARNING;
 	uint64_t delay;
 
-	if (cause != STATUS_requested && now - slot->since < CREW_SOON && !(ran && (cause == STATUS_sigkill || cause == STATUS_stuck)))
+	if (cause != STATUS_requested && now - slot->since < CREW_SOON &&
+	    !(ran && (cause == STATUS_sigkill || cause == STATUS_stuck)))
 		slot->quick++;
 	else
 		slot->quick = 0;
