@@ -252,6 +252,29 @@ nothing_on_refusal(void **state)
 	close_two();
 }
 
+/* Both buckets of every hash full: the binding is refused, and nothing has changed. */
+static void
+index_full(void **state)
+{
+	struct flow f = from6(1);
+	struct shard *s;
+	unsigned self;
+
+	(void)state;
+	open_two();
+	self = flow_locate(&w.worker[0], &f) == NAT64_translated ? 0 : 1;
+	assert_int_equal(flow_locate(&w.worker[self], &f), NAT64_translated);
+	s = &w.worker[self].shard[f.shard];
+	for (uint32_t i = 0; i < w.layout.index_buckets * 16; i++)
+		s->index[i] = s->index[i] ? s->index[i] : UINT32_C(0xff000001);
+	assert_int_equal(flow_bind(&w.worker[self], &f, &nothing, w.now), NAT64_index_full);
+	assert_int_equal(shard_total(s, SHARD_BINDINGS_CREATED, NAT64_UDP), 0);
+	for (uint32_t i = 0; i < w.layout.index_buckets * 16; i++)
+		s->index[i] = s->index[i] == UINT32_C(0xff000001) ? 0 : s->index[i];
+	assert_int_equal(flow_bind(&w.worker[self], &f, &nothing, w.now), NAT64_translated);
+	close_two();
+}
+
 static void
 wrong_attach(void **state)
 {
@@ -277,7 +300,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_owner), cmocka_unit_test(every_port), cmocka_unit_test(hand_over),
 		cmocka_unit_test(no_owner), cmocka_unit_test(adopted_intent), cmocka_unit_test(statics_once),
-		cmocka_unit_test(nothing_on_refusal), cmocka_unit_test(wrong_attach),
+		cmocka_unit_test(nothing_on_refusal), cmocka_unit_test(index_full), cmocka_unit_test(wrong_attach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,8 @@ row("nothing inside", "RFC 6146 3.4", open_udp(), drop(in4(HOP) / error4(3, 1, b
 row("half a header inside", "RFC 6146 3.4", open_udp(),
     drop(lambda p: in4(HOP) / error4(3, 1, bytes(Udp.inner4(p))[:19]), "icmp_inner"),
     drop(in6(ROUTER) / error6(1, 0, bytes(Udp.reply6())[:39]), "icmp_inner"))
+row("half of the options inside", "RFC 6146 3.4", open_udp(),
+    drop(lambda p: in4(HOP) / error4(3, 1, bytes(Udp.inner4(p, options=[IPOption_NOP()] * 12))[:30]), "icmp_inner"))
 row("the other family inside", "RFC 6146 3.4", open_udp(),
     drop(lambda p: in4(HOP) / error4(3, 1, bytes(Udp.inner6())), "icmp_inner"),
     drop(lambda p: in6(ROUTER) / error6(1, 0, bytes(Udp.reply4(p))), "icmp_inner"))
@@ -192,6 +194,10 @@ BIG = bytes(1400)
 row("an ICMPv6 error never exceeds 1280 bytes", "RFC 4443 2.4 c", open_udp(),
     send(lambda p: in4(HOP) / error4(3, 1, v4() / UDP(sport=p.a, dport=53) / BIG), "translated",
          out6(HOP) / error6(1, 0, bytes(in6() / UDP(sport=5000, dport=53) / BIG)[:1232])))
+row("an ICMPv4 error of a full MTU is cut, not refused", "RFC 4443 2.4 c", open_udp(),
+    send(lambda p: in4(HOP) / error4(3, 1, v4() / UDP(sport=p.a, dport=53) / bytes(1440)), "translated",
+         out6(HOP) / error6(1, 0, bytes(in6() / UDP(sport=5000, dport=53) / bytes(1440))[:1232])),
+    config="mtu6 = 1280")
 row("an ICMPv4 error never exceeds mtu4", "RFC 7915 5.2", open_udp(),
     send(in6(ROUTER) / error6(1, 0, bytes(v6(R, A) / UDP(sport=53, dport=5000) / BIG)[:1232]), "translated",
          lambda p: out4() / error4(3, 1, bytes(v4(R, POOL, flags="DF", id=int.from_bytes(p.out[32:34], "big")) /

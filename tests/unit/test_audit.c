@@ -1,0 +1,250 @@
+/*
+ * test_audit.c - an audit that nothing can fail proves nothing: every invariant is broken once and must be named
+ *
+ * Also the two functions that copy what may change meanwhile, record_read and session_read.
+ */
+#include "tests/unit/unit.h"
+#include "shm/audit.h"
+#include "shm/index.h"
+#include "shm/pool.h"
+#include "shm/session.h"
+#include "tests/world.h"
+
+static struct world w;
+static struct shard *s;
+static uint32_t *scratch;
+static uint32_t one, many, held, fixed, free_slot;	/* slots: one session, several, at rest, static, free */
+static uint32_t extra;					/* a session of the slab, of `many` */
+
+static uint32_t
+binding(uint16_t port)
+{
+	struct record_key k = { world_ip6("2001:db8::1"), port, NAT64_UDP };
+	struct record_first first = { .remote4 = 1, .remote_port = 9, .expires = 5000 };
+	const struct layout_secret *secret = w.worker[0].secret;
+	uint32_t slot = pool_pick_owner(s, 0, NAT64_UDP, secret->port_key);
+
+	assert_int_equal(record_create_owner(s, slot, &k, record_hash(secret->index_key, &k), world_ip4("192.0.2.1"),
+					     pool_port(&w.layout, secret, 0, slot), &first, 1000), 0);
+	return slot;
+}
+
+static int
+build(void **state)
+{
+	struct record_first more = { .remote4 = 2, .remote_port = 9, .expires = 6000 };
+	const uint8_t *key;
+
+	(void)state;
+	w.config = world_config();
+	w.config.max_sessions = 64;
+	w.config.pool.item[0].port_min = 2048;
+	w.config.pool.item[0].port_max = 2111;
+	w.config.static_.n = 1;
+	w.config.static_.item[0] = (struct config_static) {
+		world_ip6("2001:db8::5"), world_ip4("192.0.2.1"), 80, 80, NAT64_TCP };
+	world_open(&w);
+	scratch = malloc(w.layout.slots * sizeof(*scratch));
+	s = &w.worker[0].shard[0];
+	key = w.worker[0].secret->index_key;
+	one = binding(1);
+	many = binding(2);
+	extra = session_add_owner(s, key, many, &more);
+	assert_true(extra < 64);
+	held = binding(3);
+	session_remove_owner(s, key, held, SESSION_INLINE);
+	record_remove_owner(s, held, key, 1000, 1120);
+	fixed = w.layout.pool_slots;
+	free_slot = pool_pick_owner(s, 0, NAT64_UDP, w.worker[0].secret->port_key);
+	return 0;
+}
+
+static int
+demolish(void **state)
+{
+	(void)state;
+	free(scratch);
+	world_close(&w);
+	return 0;
+}
+
+static const char *
+audited(uint32_t *room)
+{
+	struct audit a = { 0 };
+
+	audit_shard(&a, s, w.region, w.worker[0].secret, room);
+	return a.first;
+}
+
+/* What is broken, and the words in which the audit says so. */
+#define BREAK(words, statement) \
+	do { \
+		memcpy(copy, s->base, w.layout.shard_size); \
+		assert_null(audited(scratch)); \
+		statement; \
+		broken(words, __LINE__); \
+		memcpy(s->base, copy, w.layout.shard_size); \
+	} while (0)
+
+static void
+broken(const char *words, unsigned line)
+{
+	const char *said = audited(scratch);
+
+	if (!said)
+		fail_msg("line %u: not noticed: %s", line, words);
+	if (!strstr(said, words))
+		fail_msg("line %u: \"%s\", not \"%s\"", line, said, words);
+}
+
+static struct shard_pool *
+pool(void)
+{
+	return shard_pool(s, 0, NAT64_UDP);
+}
+
+static void
+set_free(uint32_t slot, bool value)
+{
+	uint32_t local = slot % w.layout.ports_per_shard;
+	uint64_t bit = UINT64_C(1) << local % 64;
+
+	pool()->word[local / 64] = value ? pool()->word[local / 64] | bit : pool()->word[local / 64] & ~bit;
+}
+
+static uint32_t *
+cell_of(uint32_t slot)
+{
+	const struct record *r = &s->records[slot];
+	struct record_key k = { r->ip6, r->port6, r->proto };
+	int64_t cell = index_cell(s->index, w.layout.index_buckets, record_hash(w.worker[0].secret->index_key, &k), slot);
+
+	assert_true(cell >= 0);
+	return &s->index[cell];
+}
+
+static uint32_t *
+empty_cell(void)
+{
+	for (uint32_t i = 0;; i++)
+		if (s->index[i] == 0)
+			return &s->index[i];
+}
+
+static void
+every_invariant(void **state)
+{
+	uint8_t *copy = malloc(w.layout.shard_size);
+
+	(void)state;
+	BREAK("intent", s->head->intent.effects = SHARD_RECORD);
+	BREAK("free bit", set_free(one, true));
+	BREAK("free bit", set_free(held, true));
+	BREAK("free bit", s->records[free_slot].state = 3);
+	BREAK("do not add up", set_free(free_slot, false));
+	BREAK("do not add up", pool()->free++);
+	BREAK("do not add up", pool()->held++);
+	BREAK("do not add up", pool()->held--);
+	BREAK("do not add up", pool()->total++);
+	BREAK("group", pool()->group_free[0]++; pool()->group_free[1]--);
+	BREAK("do not add up", s->records[one].state += RECORD_HELD - RECORD_LIVE; s->expires[one] = 5);
+	BREAK("do not add up", s->records[held].state += RECORD_FREE - RECORD_HELD);
+	BREAK("never released", s->expires[held] = 0);
+	BREAK("never expires", s->expires[one] = 0);
+	BREAK("another port", s->records[one].port4++);
+	BREAK("another port", s->records[one].ip4++);
+	BREAK("another port", s->records[one].proto = NAT64_TCP);
+	BREAK("no protocol", s->records[fixed].proto = NAT64_N_PROTOS);
+	BREAK("not found", s->records[one].port6++);
+	BREAK("not found", s->records[one].ip6.b[3]++);
+	BREAK("not found", *cell_of(one) = 0);
+	BREAK("not found", *cell_of(fixed) = 0);
+	BREAK("not found", *cell_of(one) = index_value(0, one));
+	BREAK("no live binding", *empty_cell() = index_value(UINT64_MAX, held));
+	BREAK("no live binding", *empty_cell() = index_value(UINT64_MAX, free_slot));
+	BREAK("no live binding", *empty_cell() = UINT32_MAX);
+	BREAK("no live binding", *empty_cell() = UINT32_C(0xff000000));
+	BREAK("differ in number", *empty_cell() = *cell_of(one));
+	BREAK("free bit disagree", s->session_free[0] |= UINT64_C(1) << extra);
+	BREAK("free bit disagree", s->session_free[0] &= ~(UINT64_C(1) << 60));
+	BREAK("summary", s->session_summary[0] = 0);
+	BREAK("session of no binding", s->sessions[extra].key++);
+	BREAK("session of no binding", s->sessions[extra].key += UINT64_C(1) << 32);
+	BREAK("session of no binding", s->sessions[extra].key |= UINT64_C(0xffffffff) << 32);
+	BREAK("session index", memset(s->session_index, 0, (size_t)w.layout.session_buckets * 64));
+	BREAK("count of sessions", s->records[one].sessions++);
+	BREAK("count of sessions", s->records[one].flags = 0);
+	BREAK("count of sessions", s->records[many].sessions--; s->records[one].sessions++);
+	BREAK("bindings created", s->head->total[SHARD_BINDINGS_CREATED * NAT64_N_PROTOS + NAT64_UDP]++);
+	BREAK("bindings created", s->head->total[SHARD_BINDINGS_ENDED * NAT64_N_PROTOS + NAT64_UDP]--);
+	BREAK("bindings created", s->head->total[SHARD_BINDINGS_CREATED * NAT64_N_PROTOS + NAT64_TCP]--);
+	BREAK("sessions created", s->head->total[SHARD_SESSIONS_CREATED * NAT64_N_PROTOS + NAT64_UDP]++);
+	BREAK("sessions created", s->head->total[SHARD_SESSIONS_ENDED * NAT64_N_PROTOS + NAT64_ICMP]++);
+	BREAK("bindings created", s->head->total[SHARD_BINDINGS_ENDED * NAT64_N_PROTOS + NAT64_ICMP]++);
+	free(copy);
+}
+
+/* Without scratch the sum still tells. */
+static void
+without_scratch(void **state)
+{
+	(void)state;
+	assert_null(audited(NULL));
+	s->records[one].sessions++;
+	s->head->total[SHARD_SESSIONS_CREATED * NAT64_N_PROTOS + NAT64_UDP]++;
+	assert_non_null(audited(NULL));
+	s->head->total[SHARD_SESSIONS_CREATED * NAT64_N_PROTOS + NAT64_UDP]--;
+	s->records[one].sessions--;
+	assert_null(audited(NULL));
+}
+
+/* Garbage of any kind: the audit says so and reads nothing outside. */
+static void
+garbage(void **state)
+{
+	uint32_t x = 1, *word = s->base;
+	uint8_t *copy = malloc(w.layout.shard_size);
+
+	(void)state;
+	memcpy(copy, s->base, w.layout.shard_size);
+	for (unsigned round = 0; round < 40; round++) {
+		for (unsigned i = 0; i < 20000; i++) {
+			x = x * 1664525 + 1013904223;
+			word[(uint64_t)x * (w.layout.shard_size / 4) >> 32] = x >> x % 32;
+		}
+		assert_non_null(audited(scratch));
+	}
+	memcpy(s->base, copy, w.layout.shard_size);
+	free(copy);
+}
+
+static void
+readers(void **state)
+{
+	struct record r;
+	struct session e;
+	uint32_t expires;
+
+	(void)state;
+	assert_true(record_read(s, one, &r, &expires));
+	assert_true(r.port6 == 1 && r.proto == NAT64_UDP && r.ip4 == world_ip4("192.0.2.1") && expires == 5000);
+	assert_true(record_read(s, fixed, &r, &expires));
+	assert_true(r.port4 == 80 && (r.flags & RECORD_STATIC) && expires == 0);
+	assert_false(record_read(s, held, &r, &expires));
+	assert_false(record_read(s, free_slot, &r, &expires));
+	assert_true(session_read(s, extra, &e));
+	assert_true(e.remote4 == 2 && e.remote_port == 9 && e.expires == 6000 && session_slot(&e) == many);
+	assert_false(session_read(s, extra + 1, &e));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_invariant), cmocka_unit_test(without_scratch), cmocka_unit_test(readers),
+		cmocka_unit_test(garbage),
+	};
+
+	return cmocka_run_group_tests(tests, build, demolish);
+}
