@@ -49,9 +49,11 @@ if [ ${#threads[@]} != 0 ]; then
 	step unit-tsan make SAN=tsan CC=clang UNIT="${threads[*]}" unit
 fi
 step crash make crash
+step model tests/stress/model.sh
 step install tests/install.sh
 step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 step system make system
+step storm make storm
 step demo tests/demo.sh
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

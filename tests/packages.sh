@@ -31,6 +31,7 @@ check libclang-rt-14-dev  sanitizers and fuzzer of clang
 check clang-tidy      lint
 check cppcheck        lint
 check shellcheck      lint
+check spin            model of the shard's protocol
 check binutils        readelf, nm: lint
 check pkg-config      tests nat64.pc
 check iperf3          throughput both ways
