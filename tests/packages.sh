@@ -6,7 +6,7 @@
 # afterwards, unless the package was there before: the tests run these programs themselves, in their own namespaces.
 set -euo pipefail
 
-packages='
+packages=$(cat <<'END'
 build gcc             the compiler
 build libc6-dev       the C library
 build libck-dev       Concurrency Kit: atomic operations on memory shared by processes
@@ -41,7 +41,8 @@ check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
 check nftables        shows that the rules of the host are left alone
 check prometheus      promtool checks /metrics
-'
+END
+)
 
 usage()
 {
@@ -53,7 +54,7 @@ case ${1-} in
 build) kinds='build' ;;
 demo) kinds='build|demo' ;;
 check) kinds='build|demo|check' ;;
---list) printf '%s' "$packages" | sed 1d; exit ;;
+--list) echo "$packages"; exit ;;
 *) usage ;;
 esac
 
