@@ -83,7 +83,8 @@ addr_illegal_source6(const struct ip6 *addr)
 {
 	static const struct ip6 zero;
 
-	return addr->b[0] == 0xff || (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1);
+	return addr->b[0] == 0xff || (addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80) ||
+	       (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1);
 }
 
 bool

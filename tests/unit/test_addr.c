@@ -145,16 +145,16 @@ registry(void **state)
 static void
 illegal_sources(void **state)
 {
-	static const char *const bad6[] = { "::", "::1", "ff00::", "ff02::1", "ff0e::1", "ffff::" };
-	static const char *const good6[] = { "::2", "::1:0", "1::1", "2001:db8::1", "fe80::1", "fd00::1", "100::1" };
+	static const char *const bad6[] = { "::", "::1", "ff00::", "ff02::1", "ff0e::1", "ffff::", "fe80::1", "febf::1" };
+	static const char *const good6[] = { "::2", "::1:0", "1::1", "2001:db8::1", "fec0::1", "fe7f::1", "fd00::1", "100::1" };
 
 	(void)state;
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < sizeof(bad6) / sizeof(bad6[0]); i++) {
 		struct ip6 a = world_ip6(bad6[i]);
 
 		assert_true(addr_illegal_source6(&a));
 	}
-	for (unsigned i = 0; i < 7; i++) {
+	for (unsigned i = 0; i < sizeof(good6) / sizeof(good6[0]); i++) {
 		struct ip6 a = world_ip6(good6[i]);
 
 		assert_false(addr_illegal_source6(&a));

@@ -3,6 +3,7 @@
  *
  * Must never: touch a shard that owners gives to somebody else.
  */
+#include "shm/hash.h"
 #include "shm/record.h"
 #include "worker/xlat/nat64.h"
 #include "worker/xlat/policy.h"
@@ -11,6 +12,7 @@ const char *
 nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned worker)
 {
 	struct layout checked;
+	uint64_t begin[2];
 	const char *wrong = layout_check(&checked, layout_header(region), l->size);
 
 	if (wrong)
@@ -25,6 +27,10 @@ nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned wor
 		.row = (struct counters_row *)layout_at(region, l->counters) + worker,
 		.worker = worker,
 	};
+	/* Where the IPv4 identification goes on is nobody's guess, and not where another worker or a predecessor was. */
+	begin[0] = worker;
+	begin[1] = n->row->counter[COUNTER_queue_packets];
+	n->ip_id = (uint16_t)hash_words(n->secret->port_key, begin, 2);
 	for (unsigned s = 0; s < l->g.shards; s++)
 		shard_view(&n->shard[s], region, &n->layout, s);
 	return NULL;
