@@ -30,7 +30,7 @@ show_tenants_rows(struct show *s, unsigned t)
 	const struct output_value row[] = {
 		output_text(tenant->name), output_text(view_mode_name(tenant->mode)), output_text(tenant->device),
 		output_number(view_workers_running(v, t)), output_number(bindings), output_number(sessions),
-		output_number(view_counter(v, t, COUNTER_queue_packets)),
+		output_number(view_received(v, t)),
 		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));

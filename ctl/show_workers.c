@@ -49,7 +49,7 @@ rows(struct show *s, unsigned t)
 			worker->pid ? output_number(worker->pid) : output_null(),
 			output_text(view_state_name(worker->state)), output_number(view_restarts(worker)),
 			worker->last_death[0] ? output_text(worker->last_death) : output_null(),
-			output_number(view_worker_counter(s->view, t, w, COUNTER_queue_packets)), output_text(layers),
+			output_number(view_worker_received(s->view, t, w)), output_text(layers),
 		};
 		show_row(s, row, sizeof(row) / sizeof(row[0]));
 	}

@@ -279,3 +279,16 @@ view_layer(unsigned n, uint32_t *bit)
 	*bit = layers[n].bit;
 	return layers[n].name;
 }
+
+uint64_t
+view_received(const struct view *v, unsigned t)
+{
+	return view_counter(v, t, COUNTER_queue_packets) + view_counter(v, t, COUNTER_replayed_packets);
+}
+
+uint64_t
+view_worker_received(const struct view *v, unsigned t, unsigned w)
+{
+	return view_worker_counter(v, t, w, COUNTER_queue_packets) +
+	       view_worker_counter(v, t, w, COUNTER_replayed_packets);
+}

@@ -41,6 +41,10 @@ uint32_t view_missing(const struct view *v, unsigned t, unsigned w);
 /* One cell of tenant t, summed over its workers; of one worker. */
 uint64_t view_counter(const struct view *v, unsigned t, enum counters_id c);
 uint64_t view_worker_counter(const struct view *v, unsigned t, unsigned w, enum counters_id c);
+
+/* Packets a tenant, or one of its workers, has received from the device: read, or taken over from a dead worker. */
+uint64_t view_received(const struct view *v, unsigned t);
+uint64_t view_worker_received(const struct view *v, unsigned t, unsigned w);
 uint64_t view_verdict(const struct view *v, unsigned t, enum nat64_side from, enum nat64_verdict verdict);
 uint64_t view_icmp(const struct view *v, unsigned t, enum nat64_side from, unsigned type_row, unsigned code);
 /* All packets of tenant t, both sides, whose verdict has this action. */
