@@ -72,6 +72,30 @@ bulletin_close(struct bulletin *b)
 	b->fd_ro = -1;
 }
 
+int
+bulletin_adopt(struct bulletin *b, int fd_ro)
+{
+	struct status *status = memory_regain(fd_ro, sizeof(struct status));
+
+	if (!status)
+		return -errno;
+	if (status->magic != STATUS_MAGIC || status->size != sizeof(struct status)) {
+		munmap(status, sizeof(struct status));
+		return -EPROTO;
+	}
+	*b = (struct bulletin) { .fd_ro = fd_ro, .status = status };
+	return 0;
+}
+
+void
+bulletin_heir(struct bulletin *b, const struct config *config)
+{
+	bulletin_begin(b);
+	snprintf(b->status->version, sizeof(b->status->version), "%s", NAT64_VERSION);
+	bulletin_end(b);
+	bulletin_config(b, config, false);	/* it may word them otherwise */
+}
+
 void
 bulletin_config(struct bulletin *b, const struct config *config, bool next)
 {

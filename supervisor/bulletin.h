@@ -16,6 +16,15 @@ struct bulletin {
 int bulletin_open(struct bulletin *b, const struct config *config);
 void bulletin_close(struct bulletin *b);
 
+/*
+ * The status region that fd_ro shows is ours, from before an exec. Changes nothing in it. Returns 0, or -errno and
+ * fd_ro is not taken.
+ */
+int bulletin_adopt(struct bulletin *b, int fd_ro);
+
+/* This program is the one that runs now. */
+void bulletin_heir(struct bulletin *b, const struct config *config);
+
 /* The configuration changed: its texts, and the generation if it is a new one. */
 void bulletin_config(struct bulletin *b, const struct config *config, bool next);
 

@@ -4,7 +4,8 @@
  * nat64d is root, but an error in it should find as little power in effect as possible. So the effective set is empty
  * except inside named brackets, which make it visible in the code where power is used, and the permitted and bounding
  * sets hold only what starting, and later replacing, children takes. securebits stay as they are: children are
- * executed as root and get the bounding set, which birth_isolate needs for a moment.
+ * executed as root and get the bounding set, which birth_isolate needs for a moment. So does a newer nat64d that is
+ * executed in this one's place: the bounding set is what it needs, too, so an upgrade never has more than a start left.
  *
  * Must never: go on with more than asked for. If the kernel refuses to change the sets of a process that may reduce
  * its own, something is deeply wrong, and the process ends.
@@ -70,6 +71,13 @@ caps_init(void)
 	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH;
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
 	return rc == 0 ? caps_apply(0, CAPNG_SELECT_CAPS) : rc;
+}
+
+int
+caps_inherit(void)
+{
+	caps_kept = CAPS_NETWORK | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH;
+	return caps_apply(0, CAPNG_SELECT_CAPS);
 }
 
 void

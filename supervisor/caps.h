@@ -35,6 +35,12 @@ bool caps_complete(char *missing, size_t size);
 /* Keep the capabilities of the table, permitted only. Returns 0 or -errno. */
 int caps_init(void);
 
+/*
+ * Instead of caps_init and caps_settle, for a nat64d that a nat64d executed: the kernel gave it, being root, the whole
+ * bounding set, which is what that one had after caps_settle, as permitted and effective. Returns 0 or -errno.
+ */
+int caps_inherit(void);
+
 /* Open a bracket (one or more bits) and close whatever is open. Brackets do not nest. Exits when the kernel refuses. */
 void caps_raise(unsigned brackets);
 void caps_drop(void);

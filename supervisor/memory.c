@@ -57,3 +57,21 @@ memory_map(int fd, size_t size)
 
 	return map == MAP_FAILED ? NULL : map;
 }
+
+void *
+memory_regain(int fd_ro, size_t size)
+{
+	char path[32];
+	struct stat st;
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd_ro);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	errno = EPROTO;
+	map = fstat(fd, &st) == 0 && st.st_size == (off_t)size ? memory_map(fd, size) : NULL;
+	close(fd);
+	return map;
+}

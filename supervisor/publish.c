@@ -49,6 +49,21 @@ publish_open(struct publish *p, const struct config_tenant *config)
 	return 0;
 }
 
+int
+publish_adopt(struct publish *p, int fd_ro)
+{
+	struct image *image = memory_regain(fd_ro, sizeof(struct image));
+
+	if (!image)
+		return -errno;
+	if (image->magic != IMAGE_MAGIC || image->size != sizeof(struct image)) {
+		munmap(image, sizeof(struct image));
+		return -EPROTO;
+	}
+	*p = (struct publish) { .fd_ro = fd_ro, .image = image };
+	return 0;
+}
+
 uint32_t
 publish_next(struct publish *p, const struct config_tenant *config)
 {

@@ -14,6 +14,9 @@ struct publish {
 /* Make the image with this resolved configuration as generation 1. Returns 0, or -errno and nothing is left. */
 int publish_open(struct publish *p, const struct config_tenant *config);
 
+/* The image that fd_ro shows is ours, from before an exec. Returns 0, or -errno and fd_ro is not taken. */
+int publish_adopt(struct publish *p, int fd_ro);
+
 /*
  * Make config the current generation. Mustn't: be called before every worker that lives has acknowledged the current
  * one, since the slot of the one before is overwritten. Returns the new generation.

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "supervisor/memory.h"
@@ -35,11 +36,23 @@ region_fill(struct region *r, const struct config_tenant *config)
 	return 0;
 }
 
+/* Map what the workers say of themselves. Returns 0 or -errno. */
+static int
+region_watch(struct region *r)
+{
+	void *lines = mmap(NULL, r->layout.buffers - r->layout.workers, PROT_READ, MAP_SHARED, r->fd_ro,
+			   (off_t)r->layout.workers);
+
+	if (lines == MAP_FAILED)
+		return -errno;
+	r->worker = lines;
+	return 0;
+}
+
 int
 region_open(struct region *r, const struct config_tenant *config)
 {
 	struct layout_geometry geometry;
-	void *lines;
 	int rc;
 
 	layout_geometry(&geometry, config);
@@ -55,16 +68,32 @@ region_open(struct region *r, const struct config_tenant *config)
 		r->fd_ro = memory_read_only(r->fd);
 		rc = r->fd_ro < 0 ? r->fd_ro : 0;
 	}
-	if (rc == 0) {
-		lines = mmap(NULL, r->layout.buffers - r->layout.workers, PROT_READ, MAP_SHARED, r->fd_ro,
-			     (off_t)r->layout.workers);
-		if (lines == MAP_FAILED)
-			rc = -errno;
-		else
-			r->worker = lines;
-	}
+	if (rc == 0)
+		rc = region_watch(r);
 	if (rc != 0)
 		region_close(r);
+	return rc;
+}
+
+int
+region_adopt(struct region *r, int fd, int fd_ro)
+{
+	struct region adopted = { .fd = fd, .fd_ro = fd_ro };
+	const char *wrong;
+	struct stat st;
+	void *header;
+	int rc;
+
+	if (fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof(struct layout_header))
+		return -EPROTO;
+	header = mmap(NULL, sizeof(struct layout_header), PROT_READ, MAP_SHARED, fd_ro, 0);
+	if (header == MAP_FAILED)
+		return -errno;
+	wrong = layout_check(&adopted.layout, header, (size_t)st.st_size);
+	munmap(header, sizeof(struct layout_header));
+	rc = wrong ? -EPROTO : region_watch(&adopted);
+	if (rc == 0)
+		*r = adopted;
 	return rc;
 }
 

@@ -16,6 +16,12 @@ struct region {
 /* Make the region of a tenant, ready for its workers. Returns 0, or -errno and nothing is left. */
 int region_open(struct region *r, const struct config_tenant *config);
 
+/*
+ * The region in fd and fd_ro is ours, from before an exec. Returns 0, or -errno and neither is taken: -EPROTO when
+ * its layout is not this program's.
+ */
+int region_adopt(struct region *r, int fd, int fd_ro);
+
 /* Unmap and close it. Children keep what they mapped. */
 void region_close(struct region *r);
 

@@ -41,6 +41,11 @@ sealed(void **state)
 	assert_int_equal(map[0], 7);
 	assert_int_equal(mprotect(map, 4096, PROT_READ | PROT_WRITE), -1);
 	assert_int_equal(errno, EACCES);
+	map = memory_regain(ro, 8192);		/* but we may */
+	assert_non_null(map);
+	assert_int_equal(map[0]++, 7);
+	assert_null(memory_regain(ro, 4096));
+	assert_int_equal(errno, EPROTO);
 	close(fd);
 	close(ro);
 }
@@ -61,6 +66,7 @@ generations(void **state)
 	const struct image *seen;
 	struct publish p;
 	uint32_t generation;
+	int fd;
 
 	(void)state;
 	assert_int_equal(publish_open(&p, &config.tenant[0]), 0);
@@ -86,6 +92,15 @@ generations(void **state)
 	assert_int_equal(seen->stop[0], 0);
 	publish_stop(&p, 1, false);
 	assert_int_equal(seen->stop[1], 0);
+
+	munmap(p.image, sizeof(struct image));			/* as after an exec */
+	p.image = NULL;
+	fd = p.fd_ro;
+	assert_int_equal(publish_adopt(&p, fd), 0);
+	assert_int_equal(publish_next(&p, &config.tenant[0]), 4);
+	assert_int_equal(seen->generation, 4);
+	p.image->size++;
+	assert_int_equal(publish_adopt(&p, fd), -EPROTO);
 	publish_close(&p);
 	munmap((void *)(uintptr_t)seen, sizeof(*seen));
 }
@@ -93,7 +108,7 @@ generations(void **state)
 static void
 told(void **state)
 {
-	struct bulletin b;
+	struct bulletin b, adopted;
 	const struct status *s;
 
 	(void)state;
@@ -124,6 +139,15 @@ told(void **state)
 	assert_string_equal(s->reload.message, "yes");
 	assert_int_equal(s->generation, 2);
 	assert_int_equal(s->sequence % 2, 0);
+	assert_int_equal(bulletin_adopt(&adopted, b.fd_ro), 0);
+	snprintf(b.status->version, sizeof(b.status->version), "old");
+	bulletin_heir(&adopted, &config);
+	assert_string_equal(s->version, NAT64_VERSION);
+	assert_int_equal(s->generation, 2);
+	assert_int_equal(s->sequence % 2, 0);
+	b.status->magic++;
+	assert_int_equal(bulletin_adopt(&adopted, b.fd_ro), -EPROTO);
+	munmap(adopted.status, sizeof(struct status));
 	bulletin_close(&b);
 	munmap((void *)(uintptr_t)s, sizeof(*s));
 }
@@ -133,7 +157,7 @@ ready_for_workers(void **state)
 {
 	struct layout_header *header;
 	struct layout layout;
-	struct region r;
+	struct region r, adopted;
 	struct stat st;
 
 	(void)state;
@@ -146,6 +170,15 @@ ready_for_workers(void **state)
 	assert_int_equal(layout.g.workers, 2);
 	assert_int_equal(header->addresses_used, 1);
 	assert_int_equal(r.worker[1].progress, 0);
+	munmap(header, sizeof(*header));
+
+	assert_int_equal(region_adopt(&adopted, r.fd, r.fd_ro), 0);
+	assert_memory_equal(&adopted.layout, &r.layout, sizeof(r.layout));
+	assert_int_equal(adopted.worker[1].progress, 0);
+	munmap((void *)(uintptr_t)adopted.worker, r.layout.buffers - r.layout.workers);
+	header = memory_map(r.fd, sizeof(*header));
+	header->version++;
+	assert_int_equal(region_adopt(&adopted, r.fd, r.fd_ro), -EPROTO);
 	munmap(header, sizeof(*header));
 	region_close(&r);
 	assert_int_equal(r.fd, -1);
