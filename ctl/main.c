@@ -105,13 +105,15 @@ serve(int epoll)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct heritage h;
 	uint32_t missing = 0;
 	const char *step;
 	int rc, epoll;
 
+	if (argc == 3 && strcmp(argv[1], "--kin") == 0)
+		return strtoull(argv[2], NULL, 10) != HERITAGE_KIN;
 	if (heritage_take(&h, HERITAGE_CTL) != 0) {
 		fputs("nat64-ctld: started by nat64d only; nat64ctl(1) is the command to use\n", stderr);
 		return 2;

@@ -7,6 +7,7 @@
  * Must never: read a packet before birth_close_doors.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "supervisor/birth/birth.h"
@@ -29,8 +30,8 @@ main(int argc, char **argv)
 	const char *step = "", *wrong;
 	int err;
 
-	(void)argc;
-	(void)argv;
+	if (argc == 3 && strcmp(argv[1], "--kin") == 0)
+		return strtoull(argv[2], NULL, 10) != HERITAGE_KIN;
 	if (heritage_take(&heritage, HERITAGE_WORKER)) {
 		fprintf(stderr, "nat64-worker is started by nat64d only; run nat64d -c FILE\n");
 		return 2;

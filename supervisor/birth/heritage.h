@@ -39,6 +39,13 @@
 #define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */
 #define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
 
+/*
+ * Two builds with the same number lay out what they share in the same way. `nat64-worker --kin NUMBER`, and nat64-ctld
+ * likewise, exits with 0 when it is its own; a newer nat64d asks before it takes over (supervisor/upgrade.c).
+ */
+#define HERITAGE_KIN (((LAYOUT_VERSION * UINT64_C(16777619) + sizeof(struct heritage)) * 16777619 + \
+		       sizeof(struct image)) * 16777619 + sizeof(struct status))
+
 enum heritage_kind { HERITAGE_WORKER = 1, HERITAGE_CTL };
 
 struct heritage {
