@@ -178,10 +178,10 @@ restarted(const struct pulse *before, const struct pulse *now)
 static int
 upgraded(const struct pulse *before, const struct pulse *now)
 {
-	if (now->reloads != before->reloads && !now->reload_ok)
-		return ask_fail(ASK_FAILED, "nat64d refuses: %s", now->message);
-	if (!all_new(before, now))
+	if (now->reloads == before->reloads)
 		return -1;
+	if (!now->reload_ok)
+		return ask_fail(ASK_FAILED, "%s", now->message);
 	printf("upgraded from %s to %s, %u workers\n", before->version, now->version, now->nworkers);
 	return ASK_DONE;
 }

@@ -272,6 +272,12 @@ crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 	struct crew *c = &t->crew;
 	char how[32];
 
+	for (unsigned i = 0; i < c->formers; i++) {
+		if (c->former[i] != pid)
+			continue;
+		c->former[i] = c->former[--c->formers];
+		return true;
+	}
 	for (unsigned i = 0; i < c->spares; i++) {
 		if (c->spare[i].pid != pid)
 			continue;
@@ -415,6 +421,18 @@ crew_restart(struct tenant *t)
 }
 
 void
+crew_renew(struct tenant *t)
+{
+	struct crew *c = &t->crew;
+
+	for (unsigned i = 0; i < c->spares && c->formers < CREW_MAX_SPARES; i++)
+		c->former[c->formers++] = c->spare[i].pid;
+	c->spares = 0;
+	bulletin_spares(t->bulletin, t->number, 0);
+	crew_restart(t);
+}
+
+void
 crew_stop(struct tenant *t)
 {
 	struct crew *c = &t->crew;
@@ -444,12 +462,14 @@ crew_kill(struct tenant *t)
 	}
 	for (unsigned i = 0; i < t->crew.spares; i++)
 		kill(t->crew.spare[i].pid, SIGKILL);
+	for (unsigned i = 0; i < t->crew.formers; i++)
+		kill(t->crew.former[i], SIGKILL);
 }
 
 unsigned
 crew_alive(const struct tenant *t)
 {
-	unsigned n = t->crew.spares;
+	unsigned n = t->crew.spares + t->crew.formers;
 
 	for (unsigned w = 0; w < t->config->workers; w++)
 		n += t->crew.slot[w].pid != 0;

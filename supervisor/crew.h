@@ -35,6 +35,8 @@ struct crew {
 	struct crew_slot slot[CONFIG_MAX_WORKERS];
 	struct crew_spare spare[CREW_MAX_SPARES];
 	unsigned spares;
+	pid_t former[CREW_MAX_SPARES];	/* spares of the nat64d before an upgrade, on their way home */
+	unsigned formers;
 	unsigned spare_quick;
 	uint64_t spare_retry;
 	bool stopping;
@@ -56,6 +58,9 @@ uint64_t crew_tick(struct tenant *t, uint64_t now);
 
 /* Replace all workers, one after the other. */
 void crew_restart(struct tenant *t);
+
+/* The same after an upgrade; nor is any spare of the old program taken, whose pipe was closed by the exec. */
+void crew_renew(struct tenant *t);
 
 /* Ask all to leave, and send the spares home. Then nobody is replaced. */
 void crew_stop(struct tenant *t);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "supervisor/caps.h"
 #include "supervisor/child.h"
 #include "supervisor/gateway.h"
 #include "supervisor/log.h"
@@ -72,6 +73,11 @@ ctld_reaped(struct gateway *g, pid_t pid, int code, int value, uint64_t now)
 	c->up = false;
 	if (c->stopping)
 		return true;
+	if (c->renew) {
+		c->renew = false;
+		c->retry = now;
+		return true;
+	}
 	c->quick = now - c->since < CTLD_SOON ? c->quick + 1 : 0;
 	for (unsigned i = 1; i < c->quick && delay < CTLD_DELAY_MAX; i++)
 		delay = delay ? 2 * delay : CTLD_DELAY;
@@ -132,6 +138,17 @@ ctld_tick(struct gateway *g, uint64_t now)
 		return UINT64_MAX;
 	c->up = ctld_looks_up(g, now);
 	return c->up ? UINT64_MAX : now + CTLD_LOOK;
+}
+
+void
+ctld_renew(struct gateway *g)
+{
+	if (g->ctld.pid == 0)
+		return;
+	g->ctld.renew = true;
+	caps_raise(CAPS_SIGNAL);
+	kill(g->ctld.pid, SIGKILL);
+	caps_drop();
 }
 
 void

@@ -11,11 +11,14 @@
 #include "supervisor/reload.h"
 #include "supervisor/rundir.h"
 #include "supervisor/tenant.h"
+#include "supervisor/upgrade.h"
 
 #define GATEWAY_LISTENERS 4		/* as many as config.def allows */
 
 struct gateway {
 	const char *file;		/* nat64.ini, as the operator named it */
+	char **argv;			/* as the operator wrote it */
+	char program[CHILD_PATH];	/* where he found nat64d */
 	struct config *config;		/* in force; owned */
 	unsigned cpus;			/* what `workers = auto` means for the life of nat64d */
 	char worker_program[CHILD_PATH], ctld_program[CHILD_PATH];
@@ -28,7 +31,9 @@ struct gateway {
 	struct tenant tenant[CONFIG_MAX_TENANTS];
 	struct ctld ctld;
 	struct reload reload;
+	struct upgrade upgrade;
 	int signals;			/* signalfd */
+	int estate;			/* what another nat64d left us; -1: nothing, this is a start */
 	bool ready;			/* said so */
 };
 

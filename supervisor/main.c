@@ -6,6 +6,9 @@
  * replacing a child needs. Afterwards one thread sleeps in poll and is woken by signals alone, which come through a
  * descriptor, so nothing here is ever interrupted in the middle; timers are the timeout of that poll.
  *
+ * main_rebirth() takes the place of main_birth() in a process that has been a nat64d all the while and has just executed a
+ * newer program (upgrade.c): everything is there, and is only taken over.
+ *
  * Whatever was made is removed by main_death(), in the opposite order, after a stop as after a failed start.
  *
  * Must never: read a packet; do anything a child asks for (none can); leave something behind.
@@ -188,16 +191,45 @@ main_reap(struct gateway *g, uint64_t now)
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
 			return;
-		known = ctld_reaped(g, info.si_pid, info.si_code, info.si_status, now);
+		known = upgrade_reaped(g, info.si_pid, info.si_code, info.si_status) ||
+			ctld_reaped(g, info.si_pid, info.si_code, info.si_status, now);
 		for (uint32_t t = 0; t < g->tenants && !known; t++)
 			known = crew_reaped(&g->tenant[t], info.si_pid, info.si_code, info.si_status, now);
 	}
 }
 
+/* Instead of main_birth, when this process has been a nat64d all the while. Returns false when it cannot go on. */
+static bool
+main_rebirth(struct gateway *g)
+{
+	const char *wrong = NULL;
+	int rc = caps_inherit();
+
+	if (rc != 0)
+		wrong = "the capabilities cannot be reduced";
+	child_program(g->worker_program, "nat64-worker");
+	child_program(g->ctld_program, "nat64-ctld");
+	if (!wrong)
+		wrong = upgrade_adopt(g, g->estate, getpid());
+	if (wrong || !main_process(g)) {
+		log_line(CONFIG_LOG_ERROR, "cannot take over from the nat64d before: %s; ending it all",
+			 wrong ? wrong : "no signalfd");
+		caps_raise(CAPS_SIGNAL);
+		upgrade_give_up(g->estate);
+		caps_drop();
+		return false;
+	}
+	close(g->estate);
+	log_level((enum config_log_level)g->config->gateway.log_level);
+	upgrade_roll(g, main_now());
+	main_reap(g, main_now());		/* children that ended meanwhile: their signal may have got lost */
+	return true;
+}
+
 static unsigned
 main_children(const struct gateway *g)
 {
-	unsigned n = g->ctld.pid != 0;
+	unsigned n = (g->ctld.pid != 0) + (g->upgrade.trial != 0);
 
 	for (uint32_t t = 0; t < g->tenants; t++)
 		n += crew_alive(&g->tenant[t]);
@@ -230,6 +262,7 @@ main_death(struct gateway *g)
 		crew_stop(&g->tenant[t]);
 	caps_raise(CAPS_SIGNAL);
 	ctld_stop(g, false);
+	upgrade_stop(g);
 	if (main_children(g) > 0)
 		main_wait_for_children(g, MAIN_LEAVE);
 	if (main_children(g) > 0) {
@@ -310,9 +343,7 @@ main_signals(struct gateway *g)
 			main_restart(g, &info);
 			break;
 		case SIGUSR2:
-			log_line(CONFIG_LOG_ERROR, "this nat64d cannot re-execute itself; restart the service to upgrade");
-			bulletin_reload(&g->bulletin, false,
-					"upgrade: this nat64d cannot re-execute itself; restart the service to upgrade");
+			upgrade_begin(g, main_now());
 			break;
 		case SIGCHLD:
 			main_reap(g, main_now());
@@ -328,6 +359,8 @@ main_tick(struct gateway *g, uint64_t now)
 {
 	uint64_t next = ctld_tick(g, now), at = reload_tick(g, now);
 
+	next = at < next ? at : next;
+	at = upgrade_tick(g, now);
 	next = at < next ? at : next;
 	for (uint32_t t = 0; t < g->tenants; t++) {
 		at = crew_tick(&g->tenant[t], now);
@@ -345,7 +378,10 @@ main_run(struct gateway *g)
 	int status = 0;
 
 	g->control = g->signals = g->rundir.lock = g->bulletin.fd_ro = -1;
-	if (!main_birth(g)) {
+	if (g->estate >= 0) {
+		if (!main_rebirth(g))
+			return 1;
+	} else if (!main_birth(g)) {
 		main_death(g);
 		return 1;
 	}
@@ -381,13 +417,16 @@ main(int argc, char **argv)
 		}
 	}
 	log_init();
-	status = options_read(&options, argc, argv);
+	g->estate = upgrade_heir();
+	status = options_read(&options, argc, argv, g->estate >= 0);
 	if (status >= 0)
 		return status;
 	g->file = options.file;
 	g->cpus = options.cpus;
 	g->config = options.config;
-	log_level((enum config_log_level)g->config->gateway.log_level);
+	upgrade_remember(g, argv);
+	if (g->config)
+		log_level((enum config_log_level)g->config->gateway.log_level);
 	status = main_run(g);
 	free(g->config);
 	return status;

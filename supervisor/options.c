@@ -13,6 +13,7 @@
 #include "supervisor/check.h"
 #include "supervisor/options.h"
 #include "supervisor/text.h"
+#include "supervisor/upgrade.h"
 
 #define OPTIONS_USAGE 2			/* exit status: wrong usage, wrong configuration */
 
@@ -73,6 +74,7 @@ options_parse(struct options *o, int *what, int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'k' },
 		{ "print-config", no_argument, NULL, 'p' },
+		{ "can-adopt", required_argument, NULL, 'a' },
 		{ "print-reference", no_argument, NULL, 'r' },
 		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -84,6 +86,9 @@ options_parse(struct options *o, int *what, int argc, char **argv)
 		switch (c) {
 		case 'c':
 			o->file = optarg;
+			break;
+		case 'a':
+			o->trial = optarg;
 			break;
 		case 'k':
 			*what = OPTIONS_CHECK;
@@ -113,12 +118,16 @@ options_parse(struct options *o, int *what, int argc, char **argv)
 }
 
 int
-options_read(struct options *o, int argc, char **argv)
+options_read(struct options *o, int argc, char **argv, bool heir)
 {
 	int what = OPTIONS_RUN, status;
 
 	memset(o, 0, sizeof(*o));
 	status = options_parse(o, &what, argc, argv);
+	if (status < 0 && o->trial)
+		return upgrade_trial(o->trial);
+	if (status < 0 && heir)
+		return status;
 	if (status < 0)
 		status = options_load(o);
 	if (status < 0 && what == OPTIONS_CHECK) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "supervisor/bulletin.h"
 #include "supervisor/child.h"
+#include "supervisor/estate.h"
 #include "supervisor/tenant.h"
 
 static int
@@ -57,6 +58,21 @@ tenant_open(struct tenant *t, char *why, size_t size)
 	else
 		tenant_close(t);
 	return rc;
+}
+
+int
+tenant_adopt(struct tenant *t, const struct estate_tenant *e)
+{
+	int rc = region_adopt(&t->region, e->region, e->region_ro);
+
+	if (rc == 0)
+		rc = publish_adopt(&t->publish, e->image);
+	if (rc != 0)
+		return rc;
+	memcpy(t->bell, e->bell, sizeof(t->bell));
+	t->device = e->device;
+	t->crew = e->crew;
+	return 0;
 }
 
 void

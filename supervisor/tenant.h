@@ -11,6 +11,7 @@
 #include "supervisor/region.h"
 
 struct bulletin;
+struct estate_tenant;
 
 struct tenant {
 	uint32_t number;
@@ -30,6 +31,12 @@ struct tenant {
  * Should: hold CAP_NET_ADMIN. Returns 0, or -errno with what was tried in why; then nothing is left.
  */
 int tenant_open(struct tenant *t, char *why, size_t size);
+
+/*
+ * Take over what a tenant's workers inherit from before an exec. The caller has set the same as for tenant_open. Returns
+ * 0 or -errno.
+ */
+int tenant_adopt(struct tenant *t, const struct estate_tenant *e);
 
 /* Remove it all. Should: be called when every child is gone, and hold CAP_NET_ADMIN. */
 void tenant_close(struct tenant *t);

@@ -116,6 +116,10 @@ obey(struct status *status, int number, pid_t child)
 	} else if (number == SIGTERM || number == SIGINT) {
 		kill(child, SIGKILL);
 	} else {
+		if (number == SIGUSR2) {
+			status->reload.count++;
+			status->reload.ok = 1;
+		}
 		for (unsigned t = 0; t < TENANTS; t++)
 			for (unsigned w = 0; w < 2; w++)
 				status->tenant[t].worker[w].pid += 100;

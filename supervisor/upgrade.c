@@ -1,0 +1,365 @@
+/*
+ * upgrade.c - another nat64d goes on in this one's place, with its pid, its children and all it holds
+ *
+ * An exec keeps the pid, the children, blocked signals that wait, and every descriptor that is not marked to be closed.
+ * So a package upgrade needs no gap: the supervisor writes its estate (supervisor/estate.h), executes what now lies at the
+ * path it was started as, and that adopts what it finds. Workers notice nothing; then they are replaced one by one as by
+ * SIGUSR1, and nat64-ctld at once. Spares of the old build go home, because their pipes do not live on.
+ *
+ * After an exec there is no way back, so the new program is tried first: started as a child, with an estate, the same
+ * command line and descriptors, it does all that could fail, asks the programs beside it whether they are its kin, and says
+ * so by its exit status. Whatever happens to it (missing, another layout, a crash, an endless loop), the running nat64d
+ * goes on. Meanwhile the supervisor does its work: it never waits.
+ *
+ * What cannot be taken over: a program that lays out shared memory, or the estate, in another way. That takes a restart.
+ *
+ * Must never: execute a program that was not tried; lose a signal or a child; wait for the trial.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "supervisor/caps.h"
+#include "supervisor/estate.h"
+#include "supervisor/log.h"
+
+#define UPGRADE_VARIABLE "NAT64D_ESTATE"	/* the estate's descriptor, in the environment of the new program */
+#define UPGRADE_TRIAL 10000		/* ms the trial may take */
+#define UPGRADE_ROLL 50000		/* ms until the children should have been replaced; nat64ctl waits a minute */
+#define UPGRADE_LOOK 50
+#define UPGRADE_WORDS 64		/* of the command line, at most */
+
+void
+upgrade_remember(struct gateway *g, char **argv)
+{
+	struct stat named, running;
+	ssize_t n = readlink("/proc/self/exe", g->program, sizeof(g->program) - 1);
+
+	g->program[n < 0 ? 0 : n] = '\0';
+	g->argv = argv;
+	/* As it was called, if that says where it is: it may be a link, to be followed anew. */
+	if (strchr(argv[0], '/') && strlen(argv[0]) < sizeof(g->program) && stat(argv[0], &named) == 0 &&
+	    stat("/proc/self/exe", &running) == 0 && named.st_dev == running.st_dev && named.st_ino == running.st_ino)
+		snprintf(g->program, sizeof(g->program), "%s", argv[0]);
+}
+
+/* Say how it ended. */
+static void
+upgrade_end(struct gateway *g, bool ok, const char *message)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "upgrade: %s", message);
+	log_line(ok ? CONFIG_LOG_INFO : CONFIG_LOG_ERROR, "%s", text);
+	bulletin_reload(&g->bulletin, ok, text);
+}
+
+static void
+upgrade_refuse(struct gateway *g, const char *why)
+{
+	char text[480];
+
+	snprintf(text, sizeof(text), "%.200s cannot take over, nat64d %s goes on: %s", g->program, NAT64_VERSION, why);
+	upgrade_end(g, false, text);
+}
+
+/* In the child: become the new program, which looks at the estate in fd. */
+__attribute__((noreturn)) static void
+upgrade_become(const struct gateway *g, const struct estate *e, int fd, int words)
+{
+	char number[32], *argv[UPGRADE_WORDS + 2] = { g->argv[0], number };
+	sigset_t none;
+
+	snprintf(number, sizeof(number), "--can-adopt=%d", fd);
+	for (unsigned i = 1; i < UPGRADE_WORDS && g->argv[i]; i++)
+		argv[i + 1] = g->argv[i];
+	sigemptyset(&none);
+	if (dup2(words, STDERR_FILENO) >= 0 && fcntl(fd, F_SETFD, 0) == 0 && estate_keep(e, true) &&
+	    sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
+		caps_raise(CAPS_FILES);
+		execve(g->program, argv, environ);
+	}
+	dprintf(STDERR_FILENO, "it cannot be executed: %s\n", strerror(errno));
+	_exit(127);
+}
+
+void
+upgrade_begin(struct gateway *g, uint64_t now)
+{
+	struct upgrade *u = &g->upgrade;
+	struct estate *e;
+	int fd, ends[2];
+
+	if (u->trial || u->fit || u->rolling) {
+		log_line(CONFIG_LOG_INFO, "an upgrade is under way already");
+		return;
+	}
+	if (!g->ready) {
+		upgrade_refuse(g, "nat64d is still starting; ask again when it is ready");
+		return;
+	}
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		upgrade_refuse(g, strerror(errno));
+		return;
+	}
+	fd = estate_write(g, &e);
+	u->trial = fd < 0 ? -1 : fork();
+	if (u->trial == 0)
+		upgrade_become(g, e, fd, ends[1]);
+	close(ends[1]);
+	if (fd >= 0) {
+		estate_forget(e);
+		close(fd);
+	}
+	if (u->trial < 0) {
+		close(ends[0]);
+		u->trial = 0;
+		upgrade_refuse(g, fd < 0 ? strerror(-fd) : strerror(errno));
+		return;
+	}
+	u->words = ends[0];
+	u->deadline = now + UPGRADE_TRIAL;
+}
+
+bool
+upgrade_reaped(struct gateway *g, pid_t pid, int code, int value)
+{
+	struct upgrade *u = &g->upgrade;
+	char words[240];
+	ssize_t n;
+
+	if (pid != u->trial)
+		return false;
+	u->trial = 0;
+	n = read(u->words, words, sizeof(words) - 1);
+	words[n > 0 ? n : 0] = '\0';
+	words[strcspn(words, "\n")] = '\0';
+	close(u->words);
+	u->fit = code == CLD_EXITED && value == 0;
+	if (!u->fit && code != CLD_EXITED && value == SIGKILL)
+		snprintf(words, sizeof(words), "when tried, it was killed, or did not answer within %d s",
+			 UPGRADE_TRIAL / 1000);
+	else if (!u->fit && code != CLD_EXITED)
+		snprintf(words, sizeof(words), "when tried, it died of signal %d (%s)", value, strsignal(value));
+	else if (!u->fit && !words[0])
+		snprintf(words, sizeof(words), "when tried, it ended with exit status %d", value);
+	if (!u->fit && !u->stopping)
+		upgrade_refuse(g, words);
+	return true;
+}
+
+/* The point of no return. Returns only when the kernel refuses. */
+static void
+upgrade_execute(struct gateway *g)
+{
+	char number[16];
+	struct estate *e;
+	int fd = estate_write(g, &e), rc = fd;
+
+	if (fd >= 0) {
+		log_line(CONFIG_LOG_INFO, "nat64d %s gives over to %s", NAT64_VERSION, g->program);
+		snprintf(number, sizeof(number), "%d", fd);
+		if (setenv(UPGRADE_VARIABLE, number, 1) == 0 && fcntl(fd, F_SETFD, 0) == 0 && estate_keep(e, true)) {
+			caps_raise(CAPS_FILES);
+			execve(g->program, g->argv, environ);
+		}
+		rc = -errno;
+		caps_drop();
+		unsetenv(UPGRADE_VARIABLE);
+		estate_keep(e, false);
+		estate_forget(e);
+		close(fd);
+	}
+	upgrade_refuse(g, strerror(-rc));
+}
+
+/* Have all children of the old nat64d been replaced, and do the new ones work? */
+static bool
+upgrade_rolled(const struct gateway *g)
+{
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (g->tenant[t].crew.restart > 0 || !crew_running(&g->tenant[t]))
+			return false;
+	return g->ctld.up && !g->ctld.renew;
+}
+
+uint64_t
+upgrade_tick(struct gateway *g, uint64_t now)
+{
+	struct upgrade *u = &g->upgrade;
+	char text[160];
+
+	if (u->fit) {
+		u->fit = false;
+		upgrade_execute(g);
+	}
+	if (u->trial) {
+		if (now < u->deadline)
+			return u->deadline;
+		kill(u->trial, SIGKILL);
+		return now + UPGRADE_LOOK;
+	}
+	if (!u->rolling)
+		return UINT64_MAX;
+	if (upgrade_rolled(g)) {
+		snprintf(text, sizeof(text), "from %s to %s, all processes are new", u->from, NAT64_VERSION);
+		upgrade_end(g, true, text);
+	} else if (now >= u->deadline) {
+		snprintf(text, sizeof(text), "from %s to %s, but not all processes could be replaced; see show workers",
+			 u->from, NAT64_VERSION);
+		upgrade_end(g, false, text);
+	} else {
+		return now + UPGRADE_LOOK;
+	}
+	u->rolling = false;
+	return UINT64_MAX;
+}
+
+void
+upgrade_stop(struct gateway *g)
+{
+	g->upgrade.stopping = true;
+	if (g->upgrade.trial)
+		kill(g->upgrade.trial, SIGKILL);
+}
+
+/* A descriptor as digits, or -1. */
+static int
+upgrade_number(const char *text)
+{
+	char *end = NULL;
+	long n = text ? strtol(text, &end, 10) : -1;
+
+	return text && end != text && !*end && n >= 0 && n <= 0xffff ? (int)n : -1;
+}
+
+int
+upgrade_heir(void)
+{
+	int fd = upgrade_number(getenv(UPGRADE_VARIABLE));
+
+	unsetenv(UPGRADE_VARIABLE);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+/* Everything in e becomes *g's. Returns NULL, or what is wrong. */
+static const char *
+upgrade_take(struct gateway *g, const struct estate *e)
+{
+	g->config = malloc(sizeof(*g->config));
+	if (!g->config || !estate_keep(e, false))
+		return g->config ? "a descriptor of the running nat64d is missing" : "there is no memory";
+	*g->config = e->config;
+	g->cpus = e->cpus;
+	g->rundir = e->rundir;
+	g->control = e->control;
+	g->listeners = e->listeners;
+	memcpy(g->metrics, e->metrics, sizeof(g->metrics));
+	g->ctld = e->ctld;
+	g->reload = e->reload;
+	memcpy(g->upgrade.from, e->head.program, sizeof(g->upgrade.from) - 1);
+	if (bulletin_adopt(&g->bulletin, e->bulletin) != 0)
+		return "the status memory cannot be taken over";
+	for (uint32_t t = 0; t < e->tenants; t++) {
+		struct tenant *tenant = &g->tenant[t];
+
+		tenant->number = t;
+		tenant->config = &g->config->tenant[t];
+		tenant->gateway = &g->config->gateway;
+		tenant->bulletin = &g->bulletin;
+		tenant->program = g->worker_program;
+		if (tenant_adopt(tenant, &e->tenant[t]) != 0)
+			return "a tenant's memory cannot be taken over";
+		g->tenants++;
+	}
+	g->ready = true;
+	return NULL;
+}
+
+const char *
+upgrade_adopt(struct gateway *g, int fd, pid_t pid)
+{
+	struct estate *e;
+	const char *wrong = estate_read(fd, &e);
+
+	if (wrong)
+		return wrong;
+	wrong = (pid_t)e->pid == pid ? upgrade_take(g, e) : "it is the state of another process";
+	estate_forget(e);
+	return wrong;
+}
+
+void
+upgrade_give_up(int fd)
+{
+	struct estate *e;
+
+	if (estate_read(fd, &e) || (pid_t)e->pid != getpid())
+		return;
+	if (e->ctld.pid > 0)
+		kill(e->ctld.pid, SIGKILL);
+	for (uint32_t t = 0; t < e->tenants; t++)
+		for (unsigned w = 0; w < e->tenant[t].device.queues; w++)
+			if (e->tenant[t].crew.slot[w].pid > 0)
+				kill(e->tenant[t].crew.slot[w].pid, SIGKILL);
+	rundir_close(&e->rundir);
+}
+
+void
+upgrade_roll(struct gateway *g, uint64_t now)
+{
+	log_line(CONFIG_LOG_INFO, "nat64d %s has taken over from %s; replacing all processes", NAT64_VERSION, g->upgrade.from);
+	bulletin_heir(&g->bulletin, g->config);
+	g->upgrade.rolling = true;
+	g->upgrade.deadline = now + UPGRADE_ROLL;
+	ctld_renew(g);
+	for (uint32_t t = 0; t < g->tenants; t++)
+		crew_renew(&g->tenant[t]);
+}
+
+/* Does the program beside us share our idea of shared memory? */
+static bool
+upgrade_kin(const char *name)
+{
+	char path[CHILD_PATH], kin[32];
+	int status = -1;
+	pid_t pid;
+
+	child_program(path, name);
+	snprintf(kin, sizeof(kin), "%" PRIu64, (uint64_t)HERITAGE_KIN);
+	pid = fork();
+	if (pid == 0) {
+		close(STDERR_FILENO);
+		execl(path, name, "--kin", kin, (char *)NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+int
+upgrade_trial(const char *fd)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	const char *wrong;
+
+	if (!g)
+		return 1;
+	wrong = upgrade_adopt(g, upgrade_number(fd), getppid());
+	free(g->config);
+	free(g);
+	if (!wrong && !upgrade_kin("nat64-worker"))
+		wrong = "the nat64-worker beside it is missing, or of another build";
+	if (!wrong && !upgrade_kin("nat64-ctld"))
+		wrong = "the nat64-ctld beside it is missing, or of another build";
+	if (wrong)
+		fprintf(stderr, "%s\n", wrong);
+	return wrong ? 1 : 0;
+}

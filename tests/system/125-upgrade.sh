@@ -1,0 +1,378 @@
+#!/usr/bin/env bash
+# 125-upgrade.sh - another nat64d takes over from the running one; packets, bindings and the pid stay
+#
+# The programs are copies in a directory of the test's, which are replaced as a package manager does: by renaming.
+source "$(dirname "$0")/../lib.sh"
+
+build=$B
+
+# replace FILE - it is the nat64d that is installed now
+replace()
+{
+	cp "$1" "$T/bin/new"
+	mv "$T/bin/new" "$T/bin/nat64d"
+}
+
+# script LINE... - a program that is no nat64d, to be installed
+script()
+{
+	printf '%s\n' '#!/bin/sh' "$@" >"$T/script"
+	chmod 755 "$T/script"
+}
+
+# other NAME SED FILE OBJECT... - $T/NAME is a nat64d of another version: FILE edited, only the OBJECTs made anew
+other()
+{
+	local variant=${build##*/} object
+
+	rm -rf "$T/src"
+	mkdir -p "$T/src/$variant"
+	cp -a "$top"/{GNUmakefile,shm,supervisor,worker} "$T/src"
+	cp -a "$build"/{shm,supervisor,worker,libnat64.a} "$T/src/$variant"
+	[ -z "$3" ] || sed -i "$2" "$T/src/$3"
+	for object in "${@:4}"; do
+		rm "$T/src/$variant/supervisor/$object"
+	done
+	make -s -C "$T/src" B="$variant" VERSION=9.9.9 ${3:+-o "$3"} "$variant/nat64d"
+	cp "$T/src/$variant/nat64d" "$T/$1"
+}
+
+build_others()
+{
+	other newer '' '' bulletin.o estate.o options.o upgrade.o
+	other state 's/define ESTATE_VERSION .*/define ESTATE_VERSION 4711/' supervisor/estate.h estate.o
+	other layout 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' shm/layout.h estate.o
+	other strict 's/"c:"/"C:"/' supervisor/options.c options.o
+	other late 's/g->estate, getpid()/g->estate, 1/' supervisor/main.c main.o
+	[ "$("$T/newer" --version)" = 'nat64d 9.9.9' ]
+}
+
+daemon()
+{
+	cat "$T/nat64d.pid"
+}
+
+children()
+{
+	pgrep -P "$(daemon)" 'nat64' | sort
+}
+
+ctld()
+{
+	pgrep -P "$(daemon)" nat64-ctld
+}
+
+version()
+{
+	ctl --json show status | pick "d['version']"
+}
+
+bindings()
+{
+	ctl --json show bindings | pick "sorted(' '.join(str(b[k]) for k in
+		('protocol', 'ip6', 'port6', 'ip4', 'port4')) for b in d['bindings'])"
+}
+
+# powers - what nat64d itself has: capabilities, resource limits, and how many descriptors
+powers()
+{
+	grep -E '^(Cap|SigBlk|SigIgn|Umask)' "/proc/$(daemon)/status"
+	cat "/proc/$(daemon)/limits"
+	find "/proc/$(daemon)/fd" -type l | wc -l
+}
+
+same_powers()
+{
+	powers | diff "$T/powers-before" -
+}
+
+# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back
+counters_grow()
+{
+	python3 -c 'import json, sys
+before, after = (json.load(open(f))["counters"] for f in sys.argv[1:])
+key = lambda c: (c["tenant"], c["name"], c["from"])
+now = {key(c): c["value"] for c in after}
+back = [key(c) for c in before if now[key(c)] < c["value"]]
+print("counters that stepped back:", back)
+sys.exit(bool(back))' "$1" "$2"
+}
+
+# upgraded TO - go over to what is installed: the pid and the bindings stay, every process is new
+upgraded()
+{
+	local before after old
+
+	before=$(children)
+	bindings >"$T/bindings-before"
+	ctl --json show counters >"$T/counters-before"
+	old=$(version)
+	powers >"$T/powers-before"
+	exits 0 ctl upgrade
+	cat "$T/said"
+	grep -q "upgraded from $old to $1, 2 workers" "$T/said"
+	alive "$(daemon)"
+	after=$(children)
+	[ "$(wc -l <<<"$after")" = 4 ]
+	[ -z "$(comm -12 <(echo "$before") <(echo "$after"))" ]
+	wait_for 5 bindings
+	wait_for 5 same_powers
+	bindings >"$T/bindings-after"
+	diff "$T/bindings-before" "$T/bindings-after"
+	ctl --json show counters >"$T/counters-after"
+	counters_grow "$T/counters-before" "$T/counters-after"
+	[ "$(version)" = "$1" ]
+}
+
+# under_load COMMAND... - while a download runs and 5,000 numbered datagrams a second: nothing is lost
+under_load()
+{
+	local flood download worked=0
+
+	rm -f "$T/got"
+	start client curl -sS --max-time 60 -o "$T/got" "http://[$SERVER]/file"
+	download=$(cat "$T/pid")
+	"$build/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 5000 8 \
+		>"$T/flood" 2>&1 &
+	flood=$!
+	peer client udp "$SERVER" 7 hello 7001
+	sleep 1
+	"$@" || worked=$?
+	echo "$SECONDS s"
+	alive $flood
+	alive "$download" # so it was under load
+	wait $flood
+	cat "$T/flood"
+	grep -q 'lost 0 duplicated 0 ' "$T/flood"
+	wait_for 30 gone "$download"
+	cmp "$T/got" "$T/www/file"
+	[ $worked = 0 ]
+}
+
+twice()
+{
+	upgraded "$1"
+	upgraded "$1"
+}
+
+# While the file is being edited, the configuration in force goes over.
+half_edited()
+{
+	echo 'half a line' >>"$T/nat64.ini"
+	upgraded "$1"
+	config 'udp-timeout = 150'
+	exits 0 ctl reload
+	expect udp-timeout,150 -- ctl --csv show config
+	ping_server
+}
+
+# refused WORDS - the upgrade is refused for this reason, and nothing changes
+refused()
+{
+	local before
+
+	before=$(children)
+	exits 1 ctl upgrade
+	cat "$T/said"
+	grep -q -- "$1" "$T/said"
+	[ "$(children)" = "$before" ]
+	ping_server
+	grep -q "upgrade: .*$1" "$T/gateway-nat64d.log"
+	[ "$(ctl --json show status | pick "d['last_reload']['ok']")" = False ]
+}
+
+missing()
+{
+	rm "$T/bin/nat64d"
+	refused 'No such file'
+}
+
+not_executable()
+{
+	cp "$build/nat64d" "$T/plain"
+	chmod 644 "$T/plain"
+	replace "$T/plain"
+	refused 'Permission denied'
+}
+
+other_state()
+{
+	replace "$T/state"
+	refused 'keeps its state otherwise'
+}
+
+other_layout()
+{
+	replace "$T/layout"
+	refused 'lays out shared memory otherwise'
+}
+
+other_options()
+{
+	replace "$T/strict"
+	refused 'invalid option'
+}
+
+exits_at_once()
+{
+	script 'exit 1'
+	replace "$T/script"
+	refused 'exit status 1'
+}
+
+crashes()
+{
+	# shellcheck disable=SC2016
+	script 'kill -SEGV $$'
+	replace "$T/script"
+	refused 'signal 11'
+}
+
+hangs()
+{
+	script 'exec sleep 100'
+	replace "$T/script"
+	refused 'did not answer'
+}
+
+no_worker()
+{
+	replace "$build/nat64d"
+	mv "$T/bin/nat64-worker" "$T/bin/aside"
+	refused 'nat64-worker beside it is missing' || { mv "$T/bin/aside" "$T/bin/nat64-worker"; return 1; }
+	mv "$T/bin/aside" "$T/bin/nat64-worker"
+}
+
+worker_killed()
+{
+	local before pid
+
+	before=$(children)
+	ctl upgrade >"$T/upgrade" 2>&1 &
+	pid=$!
+	for worker in $(worker_pids); do
+		kill -9 "$worker" 2>/dev/null || true
+		sleep 0.05
+	done
+	wait $pid || { cat "$T/upgrade"; return 1; }
+	wait_for 10 running 2
+	ping_server
+	[ -z "$(comm -12 <(echo "$before") <(children))" ]
+}
+
+host()
+{
+	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
+	ip -4 -n "n64t-$$-gateway" route show table all | sort
+	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
+	find "$T/run" -type s -o -name '*.pid'
+}
+
+settled()
+{
+	[ "$(ip -6 -n "n64t-$$-gateway" route show table local type multicast | grep -c ff00)" = 3 ]
+	[ "$(ip -6 -n "n64t-$$-gateway" route show table local | grep -c '^local fe80')" = 3 ]
+}
+
+# SIGTERM as soon as the old program gives over: it may wait until the new one hears it, which is replacing children.
+stopped()
+{
+	local pid given
+
+	pid=$(daemon)
+	given=$(gave_over)
+	kill -USR2 "$pid"
+	for _ in {1..5000}; do
+		[ "$(gave_over)" -gt "$given" ] && break
+	done
+	gateway_stop
+	[ "$(gave_over)" -gt "$given" ]
+	grep -q 'nat64d: stopped$' "$T/gateway-nat64d.log"
+	host >"$T/after"
+	diff "$T/before" "$T/after"
+	for pid in $(pgrep -s "$pid" || true); do
+		gone "$pid"
+	done
+}
+
+gave_over()
+{
+	grep -c ' gives over to ' "$T/gateway-nat64d.log" || true
+}
+
+# SIGTERM while the trial runs: nothing is taken over any more.
+stopped_at_once()
+{
+	local pid
+
+	gateway_start
+	pid=$(daemon)
+	kill -USR2 "$pid"
+	kill -TERM "$pid"
+	wait_for 15 gone "$pid"
+	host >"$T/after"
+	diff "$T/before" "$T/after"
+}
+
+# When the new program cannot take over after all, behind the point of no return, it leaves nothing.
+too_late()
+{
+	local pid
+
+	gateway_start
+	pid=$(daemon)
+	replace "$T/late"
+	exits 1 ctl upgrade
+	cat "$T/said"
+	wait_for 5 gone "$pid"
+	wait_for 5 as_before
+	grep -q 'cannot take over from the nat64d before' "$T/gateway-nat64d.log"
+}
+
+as_before()
+{
+	host | diff "$T/before" -
+}
+
+net_up
+WORKERS=2 config
+mkdir "$T/bin" "$T/www" "$T/run"
+cp "$B"/nat64{d,-worker,-ctld} "$T/bin"
+ln -s "$B/nat64ctl" "$T/bin"
+head -c 9000000 /dev/urandom >"$T/www/file"
+start server python3 "$top/tests/net.py" drip 203.0.113.2 80 "$T/www/file" 1000000
+echo_server server 203.0.113.2 7
+wait_for 5 listening server 80
+wait_for 10 settled
+host >"$T/before"
+B=$T/bin
+WORKERS=2
+check 'five other nat64d are built' build_others
+now=$("$build/nat64d" --version | cut -d' ' -f2)
+begin
+check 'the same version, under load' under_load upgraded "$now"
+check 'twice in a row, under load' under_load twice "$now"
+check 'while nat64.ini is half edited' half_edited "$now"
+replace "$T/newer"
+check 'another version, under load' under_load upgraded 9.9.9
+check 'refused: the file is missing' missing
+check 'refused: it is not executable' not_executable
+check 'refused: another state' other_state
+check 'refused: another layout' other_layout
+check 'refused: it does not know an option of ours' other_options
+check 'refused: it ends at once' exits_at_once
+check 'refused: it crashes' crashes
+check 'refused: it hangs' hangs
+check 'refused: no nat64-worker' no_worker
+replace "$build/nat64d"
+check 'back to the version before' upgraded "$now"
+check 'a worker killed meanwhile' worker_killed
+check 'law 1' law1
+check 'SIGTERM right after it' stopped
+for _ in 1 2 3; do
+	check 'start again' gateway_start
+	check 'SIGTERM right after it, again' stopped
+done
+check 'SIGTERM right behind the request' stopped_at_once
+check 'the new one fails too late' too_late
+finish
