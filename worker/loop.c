@@ -53,7 +53,7 @@ count(const struct loop *l, enum nat64_side from, enum nat64_verdict verdict, ui
 
 static unsigned from_workers(struct loop *l);
 
-/* Sleep a moment, or until the bell rings. */
+/* Sleep a moment. */
 static void
 pause_briefly(void)
 {
@@ -66,15 +66,15 @@ pause_briefly(void)
 /*
  * Give a packet to its owner. When the owner's ring is full, wait for it: our queue keeps what comes meanwhile. While we
  * wait we empty our own rings, so two workers that wait for each other both go on. A packet that itself came through a
- * ring is not waited for.
+ * ring is not waited for: it lies in the buffer that the next one from a ring is taken into.
  */
 static bool
-hand_over(struct loop *l, const struct nat64_packet *p, enum counters_id source)
+hand_over(struct loop *l, const struct nat64_packet *p, unsigned buffer)
 {
 	unsigned tries = 0;
 
 	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len)) {
-		if (source == COUNTER_handover_packets || !handoff_patience(&l->handoff, p->to_worker, &tries))
+		if (buffer == LAYOUT_BATCH || !handoff_patience(&l->handoff, p->to_worker, &tries))
 			return false;
 		handoff_ring(&l->handoff);
 		if (from_workers(l) == 0)
@@ -95,7 +95,7 @@ packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
 	inflight_hold(&l->inflight, i, len);
 	verdict = nat64_translate(&l->nat64, &p, l->now);
 	if (verdict == NAT64_handed_over) {
-		if (!hand_over(l, &p, source))
+		if (!hand_over(l, &p, i))
 			verdict = NAT64_handover_full;
 	} else if (p.len > 0) {
 		if (tunio_write(p.data, p.len))
@@ -135,7 +135,7 @@ from_workers(struct loop *l)
 
 /*
  * Go on with what a dead predecessor had in hand. The packet that crashed it, if one did, has met its fate already: the
- * supervisor has kept it as evidence.
+ * supervisor has kept it as evidence. The last buffer comes first, for who waits for another worker needs it empty.
  */
 static void
 from_predecessor(struct loop *l, bool crashed)
@@ -143,7 +143,8 @@ from_predecessor(struct loop *l, bool crashed)
 	uint32_t poison = crashed ? atomic_load_32(&l->line->current) : 0;
 
 	l->now = clock_now(l);
-	for (unsigned i = 0; i < LAYOUT_BUFFERS; i++) {
+	for (unsigned n = 0; n < LAYOUT_BUFFERS; n++) {
+		unsigned i = (n + LAYOUT_BATCH) % LAYOUT_BUFFERS;
 		uint32_t len = inflight_left(&l->inflight, i);
 
 		if (len > 0 && i + 1 == poison) {

@@ -1,0 +1,153 @@
+// links: worker/loop.o worker/handoff.o worker/inflight.o worker/tunio.o
+/*
+ * test_loop.c - a successor that must wait loses nothing
+ *
+ * The queue is a socket pair: what the worker writes can be read at its other end.
+ */
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "tests/unit/unit.h"
+#include "supervisor/birth/heritage.h"
+#include "tests/world.h"
+#include "worker/inflight.h"
+#include "worker/loop.h"
+#include "worker/xlat/policy.h"
+#include "shm/ring.h"
+
+#define LEN 56				/* IPv6, UDP, eight bytes */
+
+static struct world w;
+static struct image *image;
+static struct heritage_maps maps;
+static struct inflight hand;
+static int kernel;			/* the other end of the queue */
+
+static void
+place(int fd, int number)
+{
+	assert_true(fd >= 0);
+	assert_int_equal(dup2(fd, number), number);
+}
+
+static int
+open_worker(void **state)
+{
+	int queue[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, queue), 0);
+	kernel = fcntl(queue[1], F_DUPFD, 100);
+	place(fcntl(queue[0], F_DUPFD, 100), HERITAGE_QUEUE);
+	for (int fd = 100; fd < 110; fd++)
+		if (fd != kernel)
+			close(fd);
+	for (int fd = 5; fd < HERITAGE_BELLS; fd++)
+		close(fd);
+	place(eventfd(0, EFD_NONBLOCK), HERITAGE_BELL);
+	for (int i = 0; i < 2; i++)
+		place(HERITAGE_BELL, HERITAGE_BELLS + i);
+
+	w.config = world_config();
+	w.config.workers = 2;
+	w.config.max_sessions = 4096;
+	world_open(&w);
+	image = calloc(1, sizeof(*image));
+	assert_non_null(image);
+	image->generation = 1;
+	image->slot[1].config = w.config;
+	maps = (struct heritage_maps) { .region = w.region, .image = image, .layout = w.layout };
+	inflight_open(&hand, w.region, &w.layout, 0);
+	return 0;
+}
+
+static int
+close_worker(void **state)
+{
+	(void)state;
+	close(kernel);
+	close(HERITAGE_QUEUE);
+	free(image);
+	world_close(&w);
+	return 0;
+}
+
+/* A datagram to this port from a host whose shard this worker owns. */
+static void
+datagram(uint8_t *packet, unsigned worker, uint16_t port)
+{
+	const struct layout_owners *owners = layout_at(w.region, w.layout.owners);
+	struct ip6 host = world_ip6("2001:db8::1"), remote = world_ip6("64:ff9b::203.0.113.5");
+
+	while (owners->worker[policy_shard(&w.worker[0], &host)] != worker)
+		host.b[5]++;
+	memset(packet, 0, LEN);
+	packet[0] = 0x60;
+	packet[5] = LEN - 40;
+	packet[6] = 17;
+	packet[7] = 64;
+	memcpy(packet + 8, host.b, 16);
+	memcpy(packet + 24, remote.b, 16);
+	packet[40] = packet[41] = 0x20;
+	packet[42] = (uint8_t)(port >> 8);
+	packet[43] = (uint8_t)port;
+	packet[45] = LEN - 40;
+	packet[46] = 0x12;
+}
+
+/* Did the worker send a datagram to this port, as its next one? */
+static void
+assert_sent(uint16_t port)
+{
+	uint8_t packet[100];
+
+	assert_int_equal(recv(kernel, packet, sizeof(packet), MSG_DONTWAIT), LEN - 20);
+	assert_int_equal(packet[0], 0x45);
+	assert_int_equal(packet[22] << 8 | packet[23], port);
+}
+
+/*
+ * The dead one had two packets in hand: one for worker 1, whose ring is full, and one that had come through a ring.
+ * While the successor waits for worker 1, another packet comes through that ring.
+ */
+static void
+who_waits_loses_nothing(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LEN];
+	struct ring ring;
+
+	(void)state;
+	datagram(packet, 1, 1000);
+	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 0, 1)), &w.layout);
+	while (ring_put(&ring, packet, LEN))
+		;
+	memcpy(inflight_buffer(&hand, 0), packet, LEN);
+	inflight_hold(&hand, 0, LEN);
+	datagram(packet, 0, 1001);
+	memcpy(inflight_buffer(&hand, LAYOUT_BATCH), packet, LEN);
+	inflight_hold(&hand, LAYOUT_BATCH, LEN);
+	datagram(packet, 0, 1002);
+	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 1, 0)), &w.layout);
+	assert_true(ring_put(&ring, packet, LEN));
+
+	image->stop[0] = 1;
+	assert_null(loop_run(&maps, 0, false, 0));
+	assert_sent(1001);
+	assert_sent(1002);
+	assert_int_equal(row->counter[COUNTER_replayed_packets], 2);
+	assert_int_equal(row->counter[COUNTER_handover_packets], 1);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 2);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_handover_full], 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(who_waits_loses_nothing, open_worker, close_worker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
