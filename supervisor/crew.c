@@ -254,6 +254,9 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
 		if (cause >= STATUS_sigsegv && cause <= STATUS_sigsys)
 			crew_crashed(t, w);
+		if (cause == STATUS_exit && !device_present(&t->device))
+			log_line(CONFIG_LOG_ERROR, "tenant %s: device %s was deleted, so nothing is translated; restart nat64d",
+				 t->config->name_, t->device.name);
 		slot->pid = 0;
 		if (slot->leaving && t->crew.restart == w + 1)
 			t->crew.restart++;

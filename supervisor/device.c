@@ -176,6 +176,12 @@ device_unroute(const struct device *d, const struct config_tenant *config)
 	rtnl_close(r);
 }
 
+bool
+device_present(const struct device *d)
+{
+	return if_nametoindex(d->name) == d->index;
+}
+
 void
 device_close(struct device *d)
 {

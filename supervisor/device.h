@@ -27,6 +27,9 @@ int device_open(struct device *d, const struct config_tenant *config, char *why,
  */
 void device_unroute(const struct device *d, const struct config_tenant *config);
 
+/* Is the device there still? Somebody with the rights may have deleted it; nat64d cannot make it again while it runs. */
+bool device_present(const struct device *d);
+
 /* Close the queues; when no worker holds one any more, the device goes too. */
 void device_close(struct device *d);
 

@@ -88,8 +88,8 @@ host_devices(const struct config *config)
 		if (strchr(device, '%') || if_nametoindex(device) == 0)
 			continue;
 		log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already; if an earlier nat64d was killed, "
-			 "its workers hold it: end them (pgrep nat64-worker); or write device = NAME", config->tenant[t].name_,
-			 device);
+			 "its workers hold it, and leave when it goes: ip link delete %s; or write device = NAME",
+			 config->tenant[t].name_, device, device);
 		n++;
 	}
 	return n;

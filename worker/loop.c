@@ -28,6 +28,7 @@ struct loop {
 	const struct image *image;
 	struct layout_worker *line;
 	uint32_t packet_size, generation, now;
+	bool gone;			/* the device was deleted: there is nothing to read, ever */
 };
 
 static uint32_t
@@ -178,9 +179,11 @@ wait_for_work(struct loop *l)
 	struct timespec second = { .tv_sec = 1 };
 	uint64_t rings;
 
-	if (handoff_sleep(&l->handoff) && ppoll(fds, 2, &second, NULL) > 0 && fds[1].revents &&
-	    read(HERITAGE_BELL, &rings, sizeof(rings)) < 0)
-		rings = 0;		/* somebody else's fault; the bell has nothing to say */
+	if (handoff_sleep(&l->handoff) && ppoll(fds, 2, &second, NULL) > 0) {
+		if (fds[1].revents && read(HERITAGE_BELL, &rings, sizeof(rings)) < 0)
+			rings = 0;	/* somebody else's fault; the bell has nothing to say */
+		l->gone = fds[0].revents & (POLLERR | POLLHUP | POLLNVAL);
+	}
 	handoff_awake(&l->handoff);
 }
 
@@ -223,7 +226,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 	take_configuration(&l);
 	nat64_adopt(&l.nat64, clock_now(&l));
 	from_predecessor(&l, crashed);
-	while (!atomic_load_32(&l.image->stop[w]))
+	while (!l.gone && !atomic_load_32(&l.image->stop[w]))
 		turn(&l);
-	return NULL;
+	return l.gone ? "the device is gone" : NULL;
 }

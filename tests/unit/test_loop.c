@@ -1,6 +1,6 @@
 // links: worker/loop.o worker/handoff.o worker/inflight.o worker/tunio.o
 /*
- * test_loop.c - a successor that must wait loses nothing
+ * test_loop.c - a successor that must wait loses nothing, and a worker whose device was deleted leaves
  *
  * The queue is a socket pair: what the worker writes can be read at its other end.
  */
@@ -142,11 +142,22 @@ who_waits_loses_nothing(void **state)
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_handover_full], 1);
 }
 
+static void
+leaves_without_a_device(void **state)
+{
+	(void)state;
+	close(kernel);
+	alarm(10);			/* or it would never leave */
+	assert_non_null(loop_run(&maps, 0, false, 0));
+	alarm(0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_waits_loses_nothing, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(leaves_without_a_device, open_worker, close_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
