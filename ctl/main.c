@@ -5,7 +5,9 @@
  * answers: `nat64ctl show` on the control socket, /metrics over HTTP. One thread, one epoll. It can look and it can
  * tell; it cannot change anything, which is why it may talk to anybody.
  *
- * It ends with the supervisor: a window of a house that is gone would show old things as if they were true.
+ * It ends with the supervisor: a window of a house that is gone would show old things as if they were true. A signal on the
+ * parent's death (PR_SET_PDEATHSIG) would not come: it is sent with the rights of the dying supervisor, which has none over
+ * another uid. So a pidfd of the supervisor is among what is watched.
  *
  * Must never: serve before the doors are closed; write to shared memory (the kernel sees to it).
  */
@@ -17,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "ctl/doors.h"
@@ -71,12 +73,25 @@ map(const struct heritage *h)
 	}
 }
 
+/* Watch the supervisor. Returns 0, or -1 when it is gone already. */
+static int
+watch_parent(int epoll)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = SERVE_PARENT };
+	pid_t parent = getppid();
+	int fd = (int)syscall(SYS_pidfd_open, parent, 0);
+
+	if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) != 0)
+		return -1;
+	return getppid() == parent && (uint32_t)parent == view.shared->pid ? 0 : -1;
+}
+
 static int
 listen_all(const struct heritage *h)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC), rc;
 
-	if (epoll < 0)
+	if (epoll < 0 || watch_parent(epoll) != 0)
 		return -1;
 	rc = serve_init(epoll, HERITAGE_CONTROL, &view);
 	for (unsigned i = 0; i < h->listeners && rc == 0; i++)
@@ -97,6 +112,9 @@ serve(int epoll)
 		n = epoll_wait(epoll, event, EVENTS, timeout);
 		if (n < 0 && errno != EINTR)
 			return 1;
+		for (int i = 0; i < n; i++)
+			if (event[i].data.u32 == SERVE_PARENT)
+				return 0;
 		for (int i = 0; i < n; i++)
 			if (event[i].data.u32 < SERVE_OTHER)
 				serve_event(event[i].data.u32, event[i].events);
@@ -125,7 +143,6 @@ main(int argc, char **argv)
 	rc = birth_isolate(&h, &missing, &step);
 	if (rc != 0)
 		fail("%s: %s", step, strerror(-rc));
-	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* after the change of uid, which would undo it */
 	map(&h);
 	for (uint32_t i = 0, bit; view_layer(i, &bit) != NULL; i++)
 		if (missing & bit)

@@ -9,7 +9,7 @@
 #define SERVE_CONNECTIONS 32
 
 /* What epoll hands back: a connection's number, or one of these. */
-enum serve_event { SERVE_LISTENER = SERVE_CONNECTIONS, SERVE_OTHER };
+enum serve_event { SERVE_LISTENER = SERVE_CONNECTIONS, SERVE_OTHER, SERVE_PARENT };
 
 /* Watch the listening socket with epoll. Returns 0 or -errno. */
 int serve_init(int epoll, int listener, struct view *view);
