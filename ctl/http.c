@@ -119,11 +119,29 @@ http_init(int epoll, uint32_t which, int listener, struct view *view)
 	return 0;
 }
 
+static unsigned
+connections(struct MHD_Daemon *d)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(d, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info ? info->num_connections : 0;
+}
+
+/*
+ * At its limit MHD stops looking at the listening socket, and looks again only when it is run after a connection ended.
+ * Nothing else may happen then, so whenever one ended it is run once more.
+ */
 void
 http_run(void)
 {
-	for (unsigned i = 0; i < ndaemons; i++)
-		MHD_run(daemons[i]);
+	for (unsigned i = 0; i < ndaemons; i++) {
+		unsigned before;
+
+		do {
+			before = connections(daemons[i]);
+			MHD_run(daemons[i]);
+		} while (connections(daemons[i]) < before);
+	}
 }
 
 int
