@@ -29,7 +29,8 @@ reload_end(struct gateway *g, bool ok, const char *message)
 {
 	log_line(ok ? CONFIG_LOG_INFO : CONFIG_LOG_ERROR, "reload: %s", message);
 	bulletin_reload(&g->bulletin, ok, message);
-	notify_send("READY=1");
+	if (g->ready)
+		notify_send("READY=1");
 }
 
 /* Read and check the file. Returns the new configuration, owned by the caller, or NULL when it was refused. */
