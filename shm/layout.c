@@ -9,6 +9,7 @@
 #include "shm/layout.h"
 #include "shm/session.h"
 
+#define ENOUGH_SESSIONS 1024		/* of a shard; a small max-sessions is not to be cut into crumbs */
 #define MAX_SLOTS ((1u << 24) - 2)	/* index entries keep a slot in 24 bits, plus one */
 
 static uint32_t
@@ -53,7 +54,8 @@ layout_geometry(struct layout_geometry *g, const struct config_tenant *config)
 	shards = power_of_two_from(config->workers);
 	while (shards > 1 && blocks / shards == 0)
 		shards /= 2;
-	while (shards < LAYOUT_MAX_SHARDS && blocks / (2 * shards) * 64 >= 4000)
+	while (shards < LAYOUT_MAX_SHARDS && blocks / (2 * shards) * 64 >= 4000 &&
+	       (config->max_sessions / (2 * shards) >= ENOUGH_SESSIONS || addresses > 64))
 		shards *= 2;
 	*g = (struct layout_geometry) {
 		.addresses = power_of_two_from(addresses) < 16 ? 16 : power_of_two_from(addresses),

@@ -115,7 +115,8 @@ struct layout {
 
 /*
  * The geometry for a resolved configuration: enough shards for the workers, and not so many that one subscriber,
- * who lives in one shard, could not reach 4096 ports of a protocol if the pool has them.
+ * who lives in one shard, could not reach about 4000 ports of a protocol, or 1024 sessions, if the tenant has them. A large
+ * pool is cut up all the same: a shard has room for 2^24 ports.
  */
 void layout_geometry(struct layout_geometry *g, const struct config_tenant *config);
 

@@ -20,6 +20,7 @@
 
 #define EXPIRE_BUSY 64			/* words of 64 ports or sessions per turn with packets, and without */
 #define EXPIRE_IDLE 4096
+#define MOST_WAITS 10000		/* for one packet, whatever the other worker pretends to do */
 
 struct loop {
 	struct nat64 nat64;
@@ -72,10 +73,10 @@ pause_briefly(void)
 static bool
 hand_over(struct loop *l, const struct nat64_packet *p, unsigned buffer)
 {
-	unsigned tries = 0;
+	unsigned tries = 0, waits = 0;
 
 	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len)) {
-		if (buffer == LAYOUT_BATCH || !handoff_patience(&l->handoff, p->to_worker, &tries))
+		if (buffer == LAYOUT_BATCH || ++waits > MOST_WAITS || !handoff_patience(&l->handoff, p->to_worker, &tries))
 			return false;
 		handoff_ring(&l->handoff);
 		if (from_workers(l) == 0)

@@ -321,6 +321,25 @@ geometry(void **state)
 		}
 }
 
+/* A small max-sessions is not cut into crumbs: whoever comes first may have a good part of it. */
+static void
+few_sessions(void **state)
+{
+	(void)state;
+	for (uint32_t workers = 1; workers <= 16; workers *= 2)
+		for (uint32_t sessions = 1; sessions <= 1 << 20; sessions *= 2) {
+			struct config_tenant c = world_config();
+			struct layout_geometry g;
+			struct layout l;
+
+			c.workers = workers;
+			c.max_sessions = sessions;
+			layout_geometry(&g, &c);
+			assert_true(layout_plan(&l, &g));
+			assert_true(g.shards == workers || g.shard_sessions >= 1024);
+		}
+}
+
 static void
 addresses_are_sorted(void **state)
 {
@@ -360,7 +379,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds), cmocka_unit_test(slots_fit_a_cell), cmocka_unit_test(parts_are_apart),
 		cmocka_unit_test(lying_headers), cmocka_unit_test(permutation), cmocka_unit_test(addresses_differ),
-		cmocka_unit_test(ports), cmocka_unit_test(geometry), cmocka_unit_test(addresses_are_sorted),
+		cmocka_unit_test(ports), cmocka_unit_test(geometry), cmocka_unit_test(few_sessions), cmocka_unit_test(addresses_are_sorted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

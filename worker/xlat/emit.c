@@ -159,9 +159,12 @@ sum_covered(const struct pkt *p, const uint8_t *ip, const uint8_t *l4, enum nat6
 static void
 compute_udp(const struct pkt *p, const uint8_t *ip, uint8_t *l4, enum nat64_side to)
 {
-	uint32_t len = (uint32_t)l4[4] << 8 | l4[5];
-	uint64_t sum = sum_addresses(ip, to) + csum_word(len) + csum_word(PKT_PROTO_UDP);
+	uint32_t len = (uint32_t)l4[4] << 8 | l4[5], most = p->len - p->l4;
+	uint64_t sum;
 
+	if (len > most)
+		len = most;		/* parse has checked it, but in memory that is shared */
+	sum = sum_addresses(ip, to) + csum_word(len) + csum_word(PKT_PROTO_UDP);
 	csum_store(check_field(p, l4), csum_add(sum, l4, len));
 }
 
