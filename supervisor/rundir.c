@@ -126,7 +126,7 @@ rundir_control(struct rundir *r, const char *path, uint32_t gid, char *why, size
 	umask(mask);
 	if (rc == 0) {
 		snprintf(r->control, sizeof(r->control), "%s", path);
-		if (chown(path, 0, gid) != 0 || listen(fd, RUNDIR_BACKLOG) != 0)
+		if (lchown(path, 0, gid) != 0 || listen(fd, RUNDIR_BACKLOG) != 0)
 			rc = -errno;
 	}
 	if (rc == 0)
