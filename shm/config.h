@@ -73,11 +73,15 @@ struct config_text {
 CONFIG_TYPES
 #undef CONFIG_TYPE
 
+/* Not from the file: pool addresses of the configuration before, whose bindings live on for drain-timeout. */
+#define CONFIG_MORE_tenant struct { uint32_t n; struct config_pool item[64]; } leaving_;
+#define CONFIG_MORE_gateway
+
 /* struct config_gateway and struct config_tenant. A list is { n, item[] } with n <= its count in config.def. */
 #define SECTION(name, doc) struct config_##name {
 #define KEY(section, name, type, min, max, def, when, doc) config_##type##_t name;
 #define LIST(section, name, type, count, def, when, doc) struct { uint32_t n; config_##type##_t item[count]; } name;
-#define END(section) char name_[CONFIG_NAME_MAX]; /* the tenant's NAME; empty for the gateway */ };
+#define END(section) char name_[CONFIG_NAME_MAX]; /* the tenant's NAME; empty for the gateway */ CONFIG_MORE_##section };
 #include "shm/config.def"
 
 #endif

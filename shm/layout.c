@@ -5,9 +5,8 @@
  * memory. The region is sparse: a pool address costs memory only once its ports are used, so room for many is free.
  * Must never: trust a header (layout_check), allocate, or leave the magic valid before all the rest is.
  */
+#include "shm/foreign.h"
 #include "shm/hash.h"
-#include "shm/layout.h"
-#include "shm/session.h"
 
 #define ENOUGH_SESSIONS 1024		/* of a shard; a small max-sessions is not to be cut into crumbs */
 #define MAX_SLOTS ((1u << 24) - 2)	/* index entries keep a slot in 24 bits, plus one */
@@ -23,13 +22,20 @@ power_of_two_from(uint32_t n)
 }
 
 static uint32_t
+count_addresses(const struct config_pool *pool, uint32_t n)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		count += pool[i].last - pool[i].first + 1;
+	return count;
+}
+
+static uint32_t
 pool_addresses(const struct config_tenant *config)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < config->pool.n; i++)
-		n += config->pool.item[i].last - config->pool.item[i].first + 1;
-	return n;
+	return count_addresses(config->pool.item, config->pool.n) +
+	       count_addresses(config->leaving_.item, config->leaving_.n);
 }
 
 /* Blocks that hold at least one port that may be given out, over the whole pool. */
@@ -46,8 +52,8 @@ usable_blocks(const struct config_tenant *config)
 	return n;
 }
 
-void
-layout_geometry(struct layout_geometry *g, const struct config_tenant *config)
+static uint32_t
+enough_shards(const struct config_tenant *config)
 {
 	uint32_t addresses = pool_addresses(config), blocks = usable_blocks(config), shards;
 
@@ -57,11 +63,25 @@ layout_geometry(struct layout_geometry *g, const struct config_tenant *config)
 	while (shards < LAYOUT_MAX_SHARDS && blocks / (2 * shards) * 64 >= 4000 &&
 	       (config->max_sessions / (2 * shards) >= ENOUGH_SESSIONS || addresses > 64))
 		shards *= 2;
+	return shards;
+}
+
+void
+layout_geometry(struct layout_geometry *g, const struct config_tenant *config)
+{
+	layout_geometry_heir(g, config, enough_shards(config));
+}
+
+void
+layout_geometry_heir(struct layout_geometry *g, const struct config_tenant *config, uint32_t shards)
+{
+	uint32_t addresses = power_of_two_from(pool_addresses(config));
+
 	*g = (struct layout_geometry) {
-		.addresses = power_of_two_from(addresses) < 16 ? 16 : power_of_two_from(addresses),
+		.addresses = addresses < 16 ? 16 : addresses,
 		.shards = shards,
 		.workers = config->workers,
-		.shard_sessions = (config->max_sessions + shards - 1) / shards,
+		.shard_sessions = (config->max_sessions + shards - 1) / (shards ? shards : 1),
 		.packet_size = config->mtu,
 	};
 }
@@ -135,23 +155,34 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	return true;
 }
 
+/* Room for one more address, in ascending order; none when the header is full. */
+static void
+add_address(struct layout_header *h, const struct layout_address *address)
+{
+	uint32_t at = h->addresses_used;
+
+	if (at == h->geometry.addresses)
+		return;
+	for (; at > 0 && h->address[at - 1].ip4 > address->ip4; at--)
+		h->address[at] = h->address[at - 1];
+	h->address[at] = *address;
+	h->addresses_used++;
+}
+
+static void
+add_pool(struct layout_header *h, const struct config_pool *pool, uint32_t leaving)
+{
+	for (uint32_t a = 0; a <= pool->last - pool->first; a++)
+		add_address(h, &(struct layout_address) { pool->first + a, pool->port_min, pool->port_max, leaving });
+}
+
 static void
 init_addresses(struct layout_header *h, const struct config_tenant *config)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < config->pool.n; i++) {
-		const struct config_pool *p = &config->pool.item[i];
-
-		for (uint32_t a = 0; a <= p->last - p->first; a++) {
-			uint32_t at = n++;
-
-			for (; at > 0 && h->address[at - 1].ip4 > p->first + a; at--)
-				h->address[at] = h->address[at - 1];
-			h->address[at] = (struct layout_address) { p->first + a, p->port_min, p->port_max };
-		}
-	}
-	h->addresses_used = n;
+	for (uint32_t i = 0; i < config->pool.n; i++)
+		add_pool(h, &config->pool.item[i], 0);
+	for (uint32_t i = 0; i < config->leaving_.n; i++)
+		add_pool(h, &config->leaving_.item[i], 1);
 }
 
 /*
@@ -216,7 +247,7 @@ free_word(const struct config_tenant *config, const struct layout_address *addre
 }
 
 static void
-init_pool(void *base, const struct layout *l, const struct config_tenant *config)
+init_pool(void *base, const struct layout *l, const struct config_tenant *config, bool complete)
 {
 	const struct layout_header *h = base;
 	const struct layout_secret *secret = layout_at(base, l->secret);
@@ -225,6 +256,7 @@ init_pool(void *base, const struct layout *l, const struct config_tenant *config
 		struct shard s;
 
 		shard_view(&s, base, l, n);
+		s.head->complete = complete;
 		for (unsigned a = 0; a < h->addresses_used; a++)
 			for (unsigned proto = 0; proto < NAT64_N_PROTOS; proto++) {
 				struct shard_pool *pool = shard_pool(&s, a, proto);
@@ -247,35 +279,141 @@ init_pool(void *base, const struct layout *l, const struct config_tenant *config
 	}
 }
 
+uint32_t
+layout_name(const char *name)
+{
+	uint32_t hash = 2166136261u;		/* FNV-1a */
+
+	while (*name)
+		hash = (hash ^ (uint8_t)*name++) * 16777619u;
+	return hash;
+}
+
+#define AT(type, field) (uint32_t)offsetof(struct type, field)
+
+/* Say how this build lays out a region. */
+static void
+init_shape(struct layout_shape *h, const struct layout *l)
+{
+	*h = (struct layout_shape) {
+		.size = sizeof(*h), .dialect = LAYOUT_DIALECT,
+		.shards = l->g.shards, .addresses = l->g.addresses, .workers = l->g.workers,
+		.blocks_per_shard = l->blocks_per_shard, .pool_slots = l->pool_slots, .slots = l->slots,
+		.sessions = l->g.shard_sessions,
+		.header_addresses = AT(layout_header, address), .address_stride = sizeof(struct layout_address),
+		.address_ip4 = AT(layout_address, ip4), .header_addresses_used = AT(layout_header, addresses_used),
+		.header_epoch = AT(layout_header, epoch), .header_prefixes = AT(layout_header, prefix),
+		.header_prefixes_used = AT(layout_header, prefixes_used), .prefix_stride = sizeof(struct net6),
+		.prefix_len = AT(net6, len), .header_verdict_names = AT(layout_header, verdict_name),
+		.verdict_names = NAT64_N_VERDICTS, .header_counter_names = AT(layout_header, counter_name),
+		.counter_names = N_COUNTERS,
+		.secret = l->secret, .counters = l->counters, .lines = l->workers, .first_shard = l->shards,
+		.shard_size = l->shard_size,
+		.secret_shard_key = AT(layout_secret, shard_key), .secret_index_key = AT(layout_secret, index_key),
+		.secret_port_key = AT(layout_secret, port_key), .secret_permutation = AT(layout_secret, permutation),
+		.permutation_stride = sizeof(((struct layout_secret *)0)->permutation[0]),
+		.permutation_place = 0, .permutation_block = LAYOUT_BLOCKS * sizeof(uint16_t),
+		.row_stride = sizeof(struct counters_row), .row_verdict = AT(counters_row, verdict),
+		.row_counter = AT(counters_row, counter), .row_icmp = AT(counters_row, icmp),
+		.row_icmp_cells = COUNTERS_ICMP_TYPES * COUNTERS_ICMP_CODES,
+		.line_stride = sizeof(struct layout_worker), .line_progress = AT(layout_worker, progress),
+		.line_busy = AT(layout_worker, busy), .line_draining = AT(layout_worker, draining),
+		.line_ready = AT(layout_worker, ready),
+		.shard_total = AT(shard_head, total), .shard_pool = l->pool, .shard_expires = l->expires,
+		.shard_session_free = l->session_free, .shard_sessions = l->sessions, .shard_records = l->records,
+		.pool_stride = (uint32_t)l->pool_stride, .pool_word = AT(shard_pool, word),
+		.record_stride = sizeof(struct record), .record_state = AT(record, state), .record_ip6 = AT(record, ip6),
+		.record_ip4 = AT(record, ip4), .record_port6 = AT(record, port6), .record_port4 = AT(record, port4),
+		.record_proto = AT(record, proto), .record_tcp = AT(record, tcp), .record_flags = AT(record, flags),
+		.record_via = AT(record, via), .record_remote4 = AT(record, remote4),
+		.record_remote_port = AT(record, remote_port), .record_created = AT(record, created),
+		.session_stride = sizeof(struct session), .session_key = AT(session, key),
+		.session_remote4 = AT(session, remote4), .session_remote_port = AT(session, remote_port),
+		.session_tcp = AT(session, tcp), .session_via = AT(session, via), .session_expires = AT(session, expires),
+	};
+}
+
+static void
+init_header(struct layout_header *h, const struct layout *l, const struct config_tenant *config, uint64_t epoch)
+{
+	h->version = LAYOUT_VERSION;
+	h->header_size = sizeof(*h);
+	init_shape(&h->shape, l);
+	h->geometry = l->g;
+	h->size = l->size;
+	h->epoch = epoch;
+	h->prefixes_used = config->prefix.n;
+	for (uint32_t i = 0; i < config->prefix.n; i++)
+		h->prefix[i] = config->prefix.item[i];
+	for (unsigned v = 0; v < NAT64_N_VERDICTS; v++)
+		h->verdict_name[v] = layout_name(counters_verdict_info[v].name);
+	for (unsigned c = 0; c < N_COUNTERS; c++)
+		h->counter_name[c] = layout_name(counters_info[c].name);
+	init_addresses(h, config);
+}
+
+/* The deal of an address that the old region has too. Returns false when it has not. */
+static bool
+inherit_permutation(struct layout_secret *secret, uint32_t a, uint32_t ip4, const struct foreign *old)
+{
+	for (uint32_t i = 0; old && i < old->addresses_used; i++) {
+		if (foreign_address(old, i).ip4 != ip4)
+			continue;
+		for (unsigned b = 0; b < LAYOUT_BLOCKS; b++) {
+			secret->permutation[a].place[b] = foreign_place(old, i, b);
+			secret->permutation[a].block[b] = foreign_block(old, i, b);
+		}
+		return true;
+	}
+	return false;
+}
+
+static void
+init_secret(struct layout_secret *secret, const struct layout_header *h, const struct layout *l,
+	    const struct foreign *old, const uint8_t seed[LAYOUT_SEED_SIZE])
+{
+	memcpy(secret->shard_key, old ? foreign_key(old, FOREIGN_SHARD_KEY) : seed, 16);
+	memcpy(secret->index_key, old ? foreign_key(old, FOREIGN_INDEX_KEY) : seed + 16, 16);
+	memcpy(secret->port_key, old ? foreign_key(old, FOREIGN_PORT_KEY) : seed + 32, 16);
+	for (uint32_t a = 0; a < h->addresses_used; a++)
+		if (!inherit_permutation(secret, a, h->address[a].ip4, old))
+			init_permutation(secret, a, &h->address[a], l, seed + 48);
+}
+
+static void
+init(void *base, const struct layout *l, const struct config_tenant *config, uint64_t epoch, const struct foreign *old,
+     const uint8_t seed[LAYOUT_SEED_SIZE])
+{
+	struct layout_header *h = base;
+	struct layout_owners *owners = layout_at(base, l->owners);
+
+	init_header(h, l, config, epoch);
+	init_secret(layout_at(base, l->secret), h, l, old, seed);
+	for (unsigned s = 0; s < LAYOUT_MAX_SHARDS; s++)
+		owners->worker[s] = (uint8_t)(s < l->g.shards ? s % l->g.workers : LAYOUT_NO_OWNER);
+	init_pool(base, l, config, old == NULL);
+	atomic_store_64(&h->magic, LAYOUT_MAGIC);
+}
+
 void
 layout_init(void *base, const struct layout *l, const struct config_tenant *config, uint64_t epoch,
 	    const uint8_t seed[LAYOUT_SEED_SIZE])
 {
-	struct layout_header *h = base;
-	struct layout_secret *secret = layout_at(base, l->secret);
-	struct layout_owners *owners = layout_at(base, l->owners);
+	init(base, l, config, epoch, NULL, seed);
+}
 
-	h->version = LAYOUT_VERSION;
-	h->header_size = sizeof(*h);
-	h->geometry = l->g;
-	h->size = l->size;
-	h->epoch = epoch;
-	init_addresses(h, config);
-	memcpy(secret->shard_key, seed, 16);
-	memcpy(secret->index_key, seed + 16, 16);
-	memcpy(secret->port_key, seed + 32, 16);
-	for (uint32_t a = 0; a < h->addresses_used; a++)
-		init_permutation(secret, a, &h->address[a], l, seed + 48);
-	for (unsigned s = 0; s < LAYOUT_MAX_SHARDS; s++)
-		owners->worker[s] = (uint8_t)(s < l->g.shards ? s % l->g.workers : LAYOUT_NO_OWNER);
-	init_pool(base, l, config);
-	atomic_store_64(&h->magic, LAYOUT_MAGIC);
+void
+layout_init_heir(void *base, const struct layout *l, const struct config_tenant *config, const struct foreign *old,
+		 const uint8_t seed[LAYOUT_SEED_SIZE])
+{
+	init(base, l, config, foreign_epoch(old), old, seed);
 }
 
 const char *
 layout_check(struct layout *l, const struct layout_header *h, size_t size)
 {
 	struct layout_geometry g;
+	struct layout_shape shape;
 
 	if (size < sizeof(*h))
 		return "region smaller than its header";
@@ -288,7 +426,10 @@ layout_check(struct layout *l, const struct layout_header *h, size_t size)
 		return "region geometry out of bounds";
 	if (l->size != size)
 		return "region size does not fit its geometry";
-	if (h->addresses_used > l->g.addresses)
+	init_shape(&shape, l);
+	if (memcmp(&shape, &h->shape, sizeof(shape)) != 0)
+		return "region describes itself as another one";
+	if (h->addresses_used > l->g.addresses || h->prefixes_used > LAYOUT_PREFIXES)
 		return "region has more addresses than room";
 	return NULL;
 }

@@ -25,7 +25,8 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
+#define LAYOUT_DIALECT 1		/* of layout_shape: raised when a state, a flag or a protocol changes its meaning */
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
 #define LAYOUT_BLOCK_PORTS 64
@@ -40,6 +41,7 @@
 #define LAYOUT_BUFFERS (LAYOUT_BATCH + 1)	/* of a worker: a batch, and one for what other workers hand over */
 #define LAYOUT_SAVED 640		/* bytes from a packet's start within which translation may write */
 #define LAYOUT_NO_OWNER 0xff
+#define LAYOUT_PREFIXES 8		/* as many as config.def allows */
 
 /* What decides every size. All of it is the supervisor's choice and fixed for the life of the region. */
 struct layout_geometry {
@@ -53,15 +55,45 @@ struct layout_geometry {
 struct layout_address {
 	uint32_t ip4;
 	uint16_t port_min, port_max;	/* ports that may be given out */
+	uint32_t leaving;		/* 1: no longer in the configuration; its bindings live on, no new one is made */
+};
+
+/*
+ * A region describes itself, so that a program that lays out memory otherwise can bring over what is in it (shm/foreign.h).
+ * This struct stands behind the first 16 bytes of every region of every version. What is added comes at the end; `size`
+ * says how much of it there is. Offsets called header_ count from the region, shard_ from a shard, the others from what
+ * they are part of. Widths are those of struct record, struct session and struct layout_address for ever.
+ */
+struct layout_shape {
+	uint32_t size, dialect;		/* of this struct; LAYOUT_DIALECT */
+	uint32_t shards, addresses, workers, blocks_per_shard, pool_slots, slots, sessions;
+	uint32_t header_addresses, address_stride, address_ip4;
+	uint32_t header_addresses_used, header_epoch, header_prefixes, header_prefixes_used, prefix_stride, prefix_len;
+	uint32_t header_verdict_names, verdict_names, header_counter_names, counter_names;	/* layout_name of each */
+	uint64_t secret, counters, lines, first_shard, shard_size;
+	uint32_t secret_shard_key, secret_index_key, secret_port_key;
+	uint32_t secret_permutation, permutation_stride, permutation_place, permutation_block;
+	uint32_t row_stride, row_verdict, row_counter, row_icmp, row_icmp_cells;
+	uint32_t line_stride, line_progress, line_busy, line_draining, line_ready, pad;
+	uint64_t shard_total, shard_pool, shard_expires, shard_session_free, shard_sessions, shard_records;
+	uint32_t pool_stride, pool_word;
+	uint32_t record_stride, record_state, record_ip6, record_ip4, record_port6, record_port4, record_proto;
+	uint32_t record_tcp, record_flags, record_via, record_remote4, record_remote_port, record_created;
+	uint32_t session_stride, session_key, session_remote4, session_remote_port, session_tcp, session_via;
+	uint32_t session_expires;
 };
 
 struct layout_header {
 	uint64_t magic;
 	uint32_t version, header_size;
+	struct layout_shape shape;
 	struct layout_geometry geometry;
 	uint32_t addresses_used;	/* address[0 .. addresses_used) is valid, ascending by ip4 */
 	uint64_t size;			/* of the whole region */
 	uint64_t epoch;			/* CLOCK_BOOTTIME seconds that the table's time counts from */
+	uint32_t prefixes_used;
+	struct net6 prefix[LAYOUT_PREFIXES];	/* what `via` of a session counts */
+	uint32_t verdict_name[NAT64_N_VERDICTS], counter_name[N_COUNTERS];	/* layout_name of the cells of a row */
 	struct layout_address address[CONFIG_MAX_POOL];
 };
 
@@ -97,6 +129,10 @@ struct layout_worker {
 	uint64_t progress;		/* atomic; grows with every turn of the loop */
 	uint32_t missing;		/* atomic; BIRTH_ bits: sandbox layers this kernel or build could not give */
 	uint32_t current;		/* atomic; 1 + number of the buffer whose packet is being translated; 0: none */
+	uint32_t draining;		/* atomic; 1: reads no packets from its queue any more (IMAGE_DRAIN) */
+	uint32_t ready;			/* atomic; 1: its shards hold all they should, the old region's bindings too */
+	uint64_t busy;			/* atomic; while draining: progress when it last had a packet in hand */
+	uint32_t leaving;		/* atomic; bindings of its shards on addresses that leave, a second ago */
 } __attribute__((aligned(128)));
 
 /* Where everything is: offsets from the start of the region, or of a shard. Computed, never stored. */
@@ -120,6 +156,9 @@ struct layout {
  */
 void layout_geometry(struct layout_geometry *g, const struct config_tenant *config);
 
+/* The same for the heir of a region with so many shards, which cannot change: they say where bindings belong. */
+void layout_geometry_heir(struct layout_geometry *g, const struct config_tenant *config, uint32_t shards);
+
 /* Compute every offset. Returns false when the geometry is out of its bounds. */
 bool layout_plan(struct layout *l, const struct layout_geometry *g);
 
@@ -130,6 +169,18 @@ bool layout_plan(struct layout *l, const struct layout_geometry *g);
 #define LAYOUT_SEED_SIZE 64
 void layout_init(void *base, const struct layout *l, const struct config_tenant *config, uint64_t epoch,
 		 const uint8_t seed[LAYOUT_SEED_SIZE]);
+
+/*
+ * The same for a region that takes the place of another one: keys, time and the deal of the blocks of every address that
+ * both have are those of the old one. Its shards are empty, and wait for who owns them to bring the bindings over
+ * (worker/xlat/import.h). seed is LAYOUT_SEED_SIZE fresh random bytes.
+ */
+struct foreign;
+void layout_init_heir(void *base, const struct layout *l, const struct config_tenant *config, const struct foreign *old,
+		      const uint8_t seed[LAYOUT_SEED_SIZE]);
+
+/* What a counter's name is known by in a header: a hash that needs no key. */
+uint32_t layout_name(const char *name);
 
 /*
  * Check the header of a region of size bytes and compute its layout. Only the header page is read, and it may be

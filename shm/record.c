@@ -171,6 +171,20 @@ record_remove_owner(struct shard *s, uint32_t slot, const uint8_t index_key[16],
 }
 
 void
+record_hold_owner(struct shard *s, uint32_t slot, uint32_t release)
+{
+	struct shard_intent in = {
+		.effects = SHARD_RECORD,
+		.slot = slot,
+		.record_state = next_state(&s->records[slot], RECORD_HELD),
+		.expires = release,
+	};
+
+	pool_change(s, &in, -1, 1);
+	shard_commit_owner(s, &in);
+}
+
+void
 record_release_owner(struct shard *s, uint32_t slot)
 {
 	struct shard_intent in = {

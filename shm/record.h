@@ -88,6 +88,9 @@ int record_create_static_owner(struct shard *s, uint32_t slot, const struct reco
 void record_remove_owner(struct shard *s, uint32_t slot, const uint8_t index_key[16], uint32_t now,
 			 uint32_t release);
 
+/* A free port of the pool rests until release, which is not 0. */
+void record_hold_owner(struct shard *s, uint32_t slot, uint32_t release);
+
 /* A held port becomes free. */
 void record_release_owner(struct shard *s, uint32_t slot);
 

@@ -49,6 +49,9 @@ struct shard_head {
 	struct shard_intent intent;
 	uint64_t total[SHARD_N_TOTALS * NAT64_N_PROTOS];	/* atomic; [total * NAT64_N_PROTOS + protocol] */
 	uint64_t draws;			/* port choices made; input of the keyed random function */
+	uint32_t complete;		/* atomic; 1: all that an old region had for this shard is here */
+	uint32_t pad;
+	uint64_t cut;			/* bindings and rests of ports that were left behind then */
 };
 
 /* The ports of one pool address and protocol that belong to one shard. */

@@ -93,7 +93,8 @@ create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32
 	memcpy(word, subscriber.b, 16);
 	address = (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * count >> 32);
 	for (uint32_t i = 0; i < count && i < ADDRESS_TRIES && slot == POOL_NONE; i++, address = (address + 1) % count)
-		slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+		if (!n->header->address[address].leaving)
+			slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
 	if (slot == POOL_NONE)
 		return NAT64_ports_exhausted;
 	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;

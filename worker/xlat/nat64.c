@@ -55,6 +55,21 @@ adopt_static(struct nat64 *n, uint32_t number, uint32_t now)
 					   record_hash(n->secret->index_key, &key), c->ip4, c->port4, now);
 }
 
+uint32_t
+nat64_leaving(const struct nat64 *n)
+{
+	uint32_t count = 0;
+
+	for (uint32_t a = 0; a < n->header->addresses_used; a++)
+		for (unsigned s = 0; s < n->layout.g.shards && n->header->address[a].leaving; s++)
+			for (unsigned p = 0; p < NAT64_N_PROTOS && atomic_load_8(&n->owners->worker[s]) == n->worker; p++) {
+				const struct shard_pool *pool = shard_pool(&n->shard[s], a, p);
+
+				count += pool->total - pool->free - pool->held;
+			}
+	return count;
+}
+
 void
 nat64_adopt(struct nat64 *n, uint32_t now)
 {

@@ -89,4 +89,7 @@ enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet,
  */
 bool nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
 
+/* How many bindings of this worker's shards are on pool addresses that leave (layout_address.leaving). */
+uint32_t nat64_leaving(const struct nat64 *n);
+
 #endif
