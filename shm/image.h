@@ -14,6 +14,15 @@
 #define IMAGE_MAGIC UINT64_C(0x47414d4934364e54)
 #define IMAGE_TEXT (256 * 1024)
 
+/* The values are for ever: a worker of another build may be told to leave by them. */
+enum image_order {
+	IMAGE_WORK = 0,
+	IMAGE_STOP = 1,			/* leave the loop and exit 0 */
+	IMAGE_DRAIN = 2,		/* read nothing more from the queue; go on with what comes from other workers */
+	IMAGE_EMPTY = 3,		/* the same, but read the queue to its end: it will be closed */
+	IMAGE_WAIT = 4,			/* get ready, and read nothing before IMAGE_WORK */
+};
+
 struct image_slot {
 	struct config_tenant config;	/* resolved: no value is left to derive */
 	char text[IMAGE_TEXT];		/* the same as a section of nat64.ini, every key, NUL-terminated */
@@ -23,7 +32,7 @@ struct image {
 	uint64_t magic;
 	uint32_t size;					/* sizeof(struct image), to refuse another build's */
 	uint32_t generation;				/* atomic; slot[generation % 2] is current; from 1 up */
-	uint32_t stop[CONFIG_MAX_WORKERS];		/* atomic; 1: this worker leaves its loop and exits 0 */
+	uint32_t order[CONFIG_MAX_WORKERS];		/* atomic; enum image_order: what this worker shall do */
 	struct image_slot slot[2];
 };
 

@@ -132,6 +132,12 @@ bulletin_reload(struct bulletin *b, bool ok, const char *message)
 }
 
 void
+bulletin_tenant(struct bulletin *b, uint32_t tenant, const struct config_tenant *config)
+{
+	atomic_store_32(&b->status->tenant[tenant].workers, config->workers);
+}
+
+void
 bulletin_device(struct bulletin *b, uint32_t tenant, const char *device)
 {
 	bulletin_begin(b);

@@ -84,24 +84,72 @@ crew_progress(const struct tenant *t, unsigned w)
 	return atomic_load_64(&t->region.worker[w].progress);
 }
 
+static int
+crew_bear(struct tenant *t, const struct crew_ground *ground, struct crew_spare *spare, uint64_t now)
+{
+	spare->since = now;
+	spare->pid = tenant_birth(t, ground, &spare->assign);
+	if (spare->pid >= 0)
+		return 0;
+	log_line(CONFIG_LOG_ERROR, "tenant %s: cannot start %s: %s; trying again", t->config->name_, t->program,
+		 strerror(-spare->pid));
+	return spare->pid;
+}
+
 /* Give birth to a spare. Returns 0 or -errno. */
 static int
 crew_birth(struct tenant *t, uint64_t now)
 {
-	struct crew_spare *spare = &t->crew.spare[t->crew.spares];
+	struct crew_ground ground = { t->config, &t->region, &t->publish, shift_old(t) };
+	int rc = -ENOSPC;
 
-	if (t->crew.spares == CREW_MAX_SPARES)
-		return -ENOSPC;
-	spare->pid = tenant_birth(t, &spare->assign);
-	if (spare->pid < 0) {
-		log_line(CONFIG_LOG_ERROR, "tenant %s: cannot start %s: %s; trying again", t->config->name_, t->program,
-			 strerror(-spare->pid));
-		return spare->pid;
+	if (t->crew.spares < CREW_MAX_SPARES)
+		rc = crew_bear(t, &ground, &t->crew.spare[t->crew.spares], now);
+	if (rc == 0)
+		bulletin_spares(t->bulletin, t->number, ++t->crew.spares);
+	return rc;
+}
+
+int
+crew_raise(struct tenant *t, const struct crew_ground *ground, uint64_t now)
+{
+	int rc = -ENOSPC;
+
+	if (t->crew.nexts < CONFIG_MAX_WORKERS)
+		rc = crew_bear(t, ground, &t->crew.next[t->crew.nexts], now);
+	t->crew.nexts += rc == 0;
+	return rc;
+}
+
+/* End of file at their pipes: they go. They are reaped as formers. */
+static void
+crew_send_home(struct crew *c, const struct crew_spare *spare, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (spare[i].assign >= 0)
+			close(spare[i].assign);
+		if (c->formers < CREW_MAX_FORMERS)
+			c->former[c->formers++] = spare[i].pid;
 	}
-	spare->since = now;
-	t->crew.spares++;
-	bulletin_spares(t->bulletin, t->number, t->crew.spares);
-	return 0;
+}
+
+void
+crew_drop_next(struct tenant *t)
+{
+	crew_send_home(&t->crew, t->crew.next, t->crew.nexts);
+	t->crew.nexts = 0;
+}
+
+void
+crew_take_next(struct tenant *t)
+{
+	struct crew *c = &t->crew;
+
+	crew_send_home(c, c->spare, c->spares);
+	memcpy(c->spare, c->next, sizeof(c->next));
+	c->spares = c->nexts;
+	c->nexts = 0;
+	bulletin_spares(t->bulletin, t->number, c->spares);
 }
 
 /* Spare i is a spare no more. */
@@ -117,15 +165,14 @@ crew_spare_gone(struct tenant *t, unsigned i)
 	bulletin_spares(t->bulletin, t->number, c->spares);
 }
 
-/* Let a spare fill slot w, a new one if none waits. Returns 0 or -errno, and the slot is tried again later. */
-static int
+int
 crew_fill(struct tenant *t, unsigned w, uint64_t now)
 {
 	struct crew_slot *slot = &t->crew.slot[w];
 	uint32_t number;
 	int rc = t->crew.spares > 0 ? 0 : crew_birth(t, now);
 
-	publish_stop(&t->publish, w, false);
+	publish_order(&t->publish, w, slot->order);
 	while (rc == 0 && t->crew.spares > 0) {
 		struct crew_spare spare = t->crew.spare[0];
 
@@ -243,7 +290,7 @@ crew_crashed(struct tenant *t, unsigned w)
 static bool
 crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 {
-	for (unsigned w = 0; w < t->config->workers; w++) {
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
 		struct crew_slot *slot = &t->crew.slot[w];
 		enum status_cause cause;
 		char how[32];
@@ -260,7 +307,7 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 		slot->pid = 0;
 		if (slot->leaving && t->crew.restart == w + 1)
 			t->crew.restart++;
-		if (t->crew.stopping)
+		if (t->crew.stopping || t->crew.halted)
 			crew_state(t, w, STATUS_stopped);
 		else
 			crew_replace(t, w, pid, cause, how, now);
@@ -281,6 +328,13 @@ crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 		c->former[i] = c->former[--c->formers];
 		return true;
 	}
+	for (unsigned i = 0; i < c->nexts; i++) {
+		if (c->next[i].pid != pid)
+			continue;
+		close(c->next[i].assign);
+		c->next[i] = c->next[--c->nexts];	/* another one is born when it is needed */
+		return true;
+	}
 	for (unsigned i = 0; i < c->spares; i++) {
 		if (c->spare[i].pid != pid)
 			continue;
@@ -296,7 +350,7 @@ crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 	return crew_reaped_slot(t, pid, code, value, now);
 }
 
-static void
+void
 crew_signal(pid_t pid)
 {
 	caps_raise(CAPS_SIGNAL);
@@ -304,11 +358,19 @@ crew_signal(pid_t pid)
 	caps_drop();
 }
 
-static void
+void
 crew_dismiss(struct tenant *t, unsigned w)
 {
 	t->crew.slot[w].leaving = true;
-	publish_stop(&t->publish, w, true);
+	publish_order(&t->publish, w, IMAGE_STOP);
+	tenant_ring(t, w);
+}
+
+void
+crew_order(struct tenant *t, unsigned w, enum image_order order)
+{
+	t->crew.slot[w].order = order;
+	publish_order(&t->publish, w, order);
 	tenant_ring(t, w);
 }
 
@@ -348,7 +410,7 @@ crew_watch(struct tenant *t, unsigned w, uint64_t now)
 	struct pollfd queue = { .fd = t->device.queue[w], .events = POLLIN };
 	uint64_t limit = slot->state == STATUS_starting ? CREW_PATIENCE : CREW_STUCK;
 
-	if (slot->stuck || now - slot->moved < limit)
+	if (slot->stuck || slot->order != IMAGE_WORK || now - slot->moved < limit)
 		return;
 	if (poll(&queue, 1, 0) <= 0 || !(queue.revents & POLLIN))
 		return;
@@ -389,13 +451,15 @@ crew_tick(struct tenant *t, uint64_t now)
 	struct crew *c = &t->crew;
 	uint64_t next = UINT64_MAX;
 
-	if (c->stopping)
+	if (c->stopping || c->halted)
 		return UINT64_MAX;
 	for (unsigned w = 0; w < t->config->workers; w++) {
 		uint64_t at = crew_tick_slot(t, w, now);
 
 		next = at < next ? at : next;
 	}
+	if (c->shifting)
+		return next;
 	if (c->restart > 0)
 		crew_restart_step(t, now);
 	if (c->restart > 0 && now + CREW_LOOK < next)
@@ -419,7 +483,7 @@ crew_tick(struct tenant *t, uint64_t now)
 void
 crew_restart(struct tenant *t)
 {
-	if (!t->crew.stopping)
+	if (!t->crew.stopping && !t->crew.shifting)
 		t->crew.restart = 1;
 }
 
@@ -428,8 +492,9 @@ crew_renew(struct tenant *t)
 {
 	struct crew *c = &t->crew;
 
-	for (unsigned i = 0; i < c->spares && c->formers < CREW_MAX_SPARES; i++)
-		c->former[c->formers++] = c->spare[i].pid;
+	for (unsigned i = 0; i < c->spares; i++)
+		c->spare[i].assign = -1;
+	crew_send_home(c, c->spare, c->spares);
 	c->spares = 0;
 	bulletin_spares(t->bulletin, t->number, 0);
 	crew_restart(t);
@@ -445,7 +510,8 @@ crew_stop(struct tenant *t)
 		close(c->spare[i].assign);	/* end of file at its pipe: it goes */
 		c->spare[i].assign = -1;
 	}
-	for (unsigned w = 0; w < t->config->workers; w++)
+	crew_drop_next(t);
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		if (c->slot[w].pid)
 			crew_dismiss(t, w);
 }
@@ -453,7 +519,7 @@ crew_stop(struct tenant *t)
 void
 crew_kill(struct tenant *t)
 {
-	for (unsigned w = 0; w < t->config->workers; w++) {
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
 		struct crew_slot *slot = &t->crew.slot[w];
 
 		if (!slot->pid)
@@ -474,7 +540,7 @@ crew_alive(const struct tenant *t)
 {
 	unsigned n = t->crew.spares + t->crew.formers;
 
-	for (unsigned w = 0; w < t->config->workers; w++)
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		n += t->crew.slot[w].pid != 0;
 	return n;
 }
@@ -506,4 +572,14 @@ crew_acknowledged(const struct tenant *t, uint32_t generation)
 		if (t->crew.slot[w].pid && atomic_load_32(&t->region.worker[w].generation) != generation)
 			return false;
 	return true;
+}
+
+uint64_t
+crew_leaving(const struct tenant *t)
+{
+	uint64_t n = 0;
+
+	for (unsigned w = 0; w < t->config->workers; w++)
+		n += atomic_load_32(&t->region.worker[w].leaving);
+	return n;
 }

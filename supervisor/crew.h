@@ -5,9 +5,10 @@
 #define SUPERVISOR_CREW_H
 
 #include <sys/types.h>
-#include "shm/config.h"
+#include "shm/image.h"
 #include "shm/status.h"
 
+#define CREW_MAX_FORMERS 64
 #define CREW_MAX_SPARES 17		/* the most that config.def allows, and one more while a worker is replaced */
 
 /* A place at work. Times are milliseconds of CLOCK_MONOTONIC. */
@@ -23,6 +24,18 @@ struct crew_slot {
 	uint64_t retry;			/* state backoff: when to try again */
 	uint64_t progress;		/* layout_worker.progress when it was assigned, later when it moved last */
 	uint64_t moved;			/* when that was */
+	enum image_order order;		/* what a worker is told who takes the slot */
+};
+
+struct region;
+struct publish;
+
+/* What a worker is born onto. */
+struct crew_ground {
+	const struct config_tenant *config;
+	const struct region *region;
+	const struct publish *publish;
+	const struct region *old;	/* bring the bindings over from here; NULL: there is nothing to bring */
 };
 
 struct crew_spare {
@@ -35,11 +48,15 @@ struct crew {
 	struct crew_slot slot[CONFIG_MAX_WORKERS];
 	struct crew_spare spare[CREW_MAX_SPARES];
 	unsigned spares;
-	pid_t former[CREW_MAX_SPARES];	/* spares of the nat64d before an upgrade, on their way home */
+	struct crew_spare next[CONFIG_MAX_WORKERS];	/* born onto another table, for a shift (supervisor/shift.h) */
+	unsigned nexts;
+	pid_t former[CREW_MAX_FORMERS];	/* spares on their way home: of the nat64d or of the table before */
 	unsigned formers;
 	unsigned spare_quick;
 	uint64_t spare_retry;
 	bool stopping;
+	bool halted;			/* for a shift: nobody is replaced for the moment */
+	bool shifting;			/* no spares are raised, nothing is restarted */
 	unsigned restart;		/* slot + 1 that is next to be restarted; 0: no restart under way */
 };
 
@@ -55,6 +72,21 @@ bool crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 
 /* Do what is due. Returns when to be called again at the latest. */
 uint64_t crew_tick(struct tenant *t, uint64_t now);
+
+/* Let a spare fill slot w, a new one if none waits. Returns 0 or -errno, and the slot is tried again later. */
+int crew_fill(struct tenant *t, unsigned w, uint64_t now);
+/* Kill one of the children. */
+void crew_signal(pid_t pid);
+/* Ask the worker in slot w to leave. */
+void crew_dismiss(struct tenant *t, unsigned w);
+/* Tell the worker in slot w, and whoever follows it there, what to do. */
+void crew_order(struct tenant *t, unsigned w, enum image_order order);
+/* Give birth to one more worker for a shift. Returns 0 or -errno. */
+int crew_raise(struct tenant *t, const struct crew_ground *ground, uint64_t now);
+/* Those have become the spares; who was a spare goes home. */
+void crew_take_next(struct tenant *t);
+/* Those are not needed any more. */
+void crew_drop_next(struct tenant *t);
 
 /* Replace all workers, one after the other. */
 void crew_restart(struct tenant *t);
@@ -73,6 +105,8 @@ unsigned crew_alive(const struct tenant *t);
 bool crew_running(const struct tenant *t);
 /* The most deaths in a row that came too soon, over all slots. */
 unsigned crew_troubles(const struct tenant *t);
+/* Bindings on pool addresses that leave, as the workers say. */
+uint64_t crew_leaving(const struct tenant *t);
 /* Does every worker that lives use this generation of the configuration? */
 bool crew_acknowledged(const struct tenant *t, uint32_t generation);
 

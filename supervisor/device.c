@@ -63,57 +63,119 @@ device_switches(const struct device *d)
 	}
 }
 
-/* rtnl_route_add, or what undoes it. */
-typedef int device_route_fn(struct rtnl *r, const struct rtnl_net *to, unsigned index);
+/* What is done with a destination. Returns 0, or anything else to stop. */
+struct device_walk {
+	int (*see)(struct device_walk *walk, const struct rtnl_net *to);
+	struct rtnl *r;
+	unsigned index;
+	const struct config_tenant *without;	/* leave out what this one has, too */
+	const struct rtnl_net *wanted;		/* device_wants: is it this one? */
+	struct rtnl_net last;			/* the last one seen */
+};
 
-/* Call route for every destination of the tenant. Stops at the first failure, with the destination in text. */
 static int
-device_routes(const struct device *d, const struct config_tenant *config, struct rtnl *r, device_route_fn *route,
-	      char text[ADDRESS_TEXT])
+device_walk_pool(struct device_walk *walk, const struct config_pool *pool)
 {
-	struct rtnl_net to;
-	int rc;
+	uint64_t next = pool->first;
 
-	for (uint32_t i = 0; i < config->prefix.n; i++) {
-		to = (struct rtnl_net) { .family = AF_INET6, .len = config->prefix.item[i].len };
-		memcpy(to.addr, config->prefix.item[i].addr.b, 16);
-		address_print_net6(text, &config->prefix.item[i]);
-		rc = route(r, &to, d->index);
+	while (next <= pool->last) {
+		struct net4 block = device_block((uint32_t)next, pool->last);
+		struct rtnl_net to = { .family = AF_INET, .len = block.len };
+		int rc;
+
+		for (unsigned b = 0; b < 4; b++)
+			to.addr[b] = (uint8_t)(block.addr >> (24 - 8 * b));
+		walk->last = to;
+		rc = walk->see(walk, &to);
 		if (rc != 0)
 			return rc;
-	}
-	for (uint32_t i = 0; i < config->pool.n; i++) {
-		const struct config_pool *pool = &config->pool.item[i];
-		uint64_t next = pool->first;
-
-		while (next <= pool->last) {
-			struct net4 block = device_block((uint32_t)next, pool->last);
-
-			to = (struct rtnl_net) { .family = AF_INET, .len = block.len };
-			for (unsigned b = 0; b < 4; b++)
-				to.addr[b] = (uint8_t)(block.addr >> (24 - 8 * b));
-			address_print_net4(text, &block);
-			rc = route(r, &to, d->index);
-			if (rc != 0)
-				return rc;
-			next += UINT64_C(1) << (32 - block.len);
-		}
+		next += UINT64_C(1) << (32 - block.len);
 	}
 	return 0;
 }
 
-/* For removal: a route that has gone already is as good as removed. */
+/* See every destination of the tenant. Returns what made it stop, or 0. */
 static int
-device_forget(struct rtnl *r, const struct rtnl_net *to, unsigned index)
+device_walk(struct device_walk *walk, const struct config_tenant *config)
 {
-	rtnl_route_remove(r, to, index);
+	int rc = 0;
+
+	for (uint32_t i = 0; i < config->prefix.n && config->routes && rc == 0; i++) {
+		struct rtnl_net to = { .family = AF_INET6, .len = config->prefix.item[i].len };
+
+		memcpy(to.addr, config->prefix.item[i].addr.b, 16);
+		walk->last = to;
+		rc = walk->see(walk, &to);
+	}
+	for (uint32_t i = 0; i < config->pool.n && config->routes && rc == 0; i++)
+		rc = device_walk_pool(walk, &config->pool.item[i]);
+	for (uint32_t i = 0; i < config->leaving_.n && config->routes && rc == 0; i++)
+		rc = device_walk_pool(walk, &config->leaving_.item[i]);
+	return rc;
+}
+
+static int
+device_same(struct device_walk *walk, const struct rtnl_net *to)
+{
+	return to->family == walk->wanted->family && to->len == walk->wanted->len &&
+	       memcmp(to->addr, walk->wanted->addr, 16) == 0;
+}
+
+static bool
+device_wants(const struct config_tenant *config, const struct rtnl_net *to)
+{
+	struct device_walk walk = { .see = device_same, .wanted = to };
+
+	return config && device_walk(&walk, config) != 0;
+}
+
+static int
+device_add(struct device_walk *walk, const struct rtnl_net *to)
+{
+	return device_wants(walk->without, to) ? 0 : rtnl_route_add(walk->r, to, walk->index);
+}
+
+/* A route that has gone already is as good as removed. */
+static int
+device_remove(struct device_walk *walk, const struct rtnl_net *to)
+{
+	if (!device_wants(walk->without, to))
+		rtnl_route_remove(walk->r, to, walk->index);
 	return 0;
+}
+
+/* Add the routes of `with` that `without` has not. Returns 0, or -errno with what was tried in why. */
+static int
+device_routes(const struct device *d, struct rtnl *r, const struct config_tenant *with,
+	      const struct config_tenant *without, char *why, size_t size)
+{
+	struct device_walk walk = { .see = device_add, .r = r, .index = d->index, .without = without };
+	int rc = device_walk(&walk, with);
+	char text[ADDRESS_TEXT];
+
+	if (rc == 0)
+		return 0;
+	if (walk.last.family == AF_INET6) {
+		struct net6 net = { .len = walk.last.len };
+
+		memcpy(net.addr.b, walk.last.addr, 16);
+		address_print_net6(text, &net);
+	} else {
+		const uint8_t *a = walk.last.addr;
+
+		address_print_net4(text, &(struct net4) { (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 |
+							   (uint32_t)a[2] << 8 | a[3], walk.last.len });
+	}
+	if (rc == -EEXIST)
+		snprintf(why, size, "there is a route to %s already; remove it, or write routes = no", text);
+	else
+		snprintf(why, size, "cannot add a route to %s by way of %s", text, d->name);
+	return rc;
 }
 
 static int
 device_set_up(struct device *d, const struct config_tenant *config, struct rtnl *r, char *why, size_t size)
 {
-	char text[ADDRESS_TEXT];
 	int rc;
 
 	d->index = if_nametoindex(d->name);
@@ -128,12 +190,7 @@ device_set_up(struct device *d, const struct config_tenant *config, struct rtnl 
 		snprintf(why, size, "cannot bring up device %s with mtu %u", d->name, config->mtu);
 		return rc;
 	}
-	rc = config->routes ? device_routes(d, config, r, rtnl_route_add, text) : 0;
-	if (rc == -EEXIST)
-		snprintf(why, size, "there is a route to %s already; remove it, or write routes = no", text);
-	else if (rc != 0)
-		snprintf(why, size, "cannot add a route to %s by way of %s", text, d->name);
-	return rc;
+	return device_routes(d, r, config, NULL, why, size);
 }
 
 int
@@ -161,19 +218,69 @@ device_open(struct device *d, const struct config_tenant *config, char *why, siz
 	return rc;
 }
 
+int
+device_route_extra(const struct device *d, const struct config_tenant *with, const struct config_tenant *without,
+		   char *why, size_t size)
+{
+	struct rtnl *r = rtnl_open();
+	int rc = r ? device_routes(d, r, with, without, why, size) : -errno;
+
+	if (!r) {
+		snprintf(why, size, "cannot open a netlink socket");
+		return rc;
+	}
+	rtnl_close(r);
+	if (rc != 0)
+		device_unroute_extra(d, with, without);		/* by way of this device: nobody else's */
+	return rc;
+}
+
+void
+device_unroute_extra(const struct device *d, const struct config_tenant *with, const struct config_tenant *without)
+{
+	struct device_walk walk = { .see = device_remove, .r = rtnl_open(), .index = d->index, .without = without };
+
+	if (!walk.r)
+		return;
+	device_walk(&walk, with);
+	rtnl_close(walk.r);
+}
+
 void
 device_unroute(const struct device *d, const struct config_tenant *config)
 {
-	char text[ADDRESS_TEXT];
-	struct rtnl *r;
+	if (d->queues > 0)
+		device_unroute_extra(d, config, NULL);	/* if not, the device takes its routes along in a moment */
+}
 
-	if (!config->routes || d->queues == 0)
+int
+device_widen(struct device *d, unsigned n)
+{
+	int rc = n > d->queues ? tun_widen(d->name, d->queues, n, d->queue) : 0;
+
+	if (rc == 0 && n > d->queues)
+		d->queues = n;
+	return rc;
+}
+
+void
+device_narrow(struct device *d, unsigned n)
+{
+	if (n >= d->queues)
 		return;
-	r = rtnl_open();
-	if (!r)
-		return;			/* the device takes its routes along in a moment */
-	device_routes(d, config, r, device_forget, text);
-	rtnl_close(r);
+	tun_close(d->queues - n, d->queue + n);
+	d->queues = n;
+}
+
+int
+device_adjust(const struct device *d, const struct config_tenant *config)
+{
+	struct rtnl *r = rtnl_open();
+	int rc = r ? rtnl_link_up(r, d->index, config->mtu, config->queue_length) : -errno;
+
+	if (r)
+		rtnl_close(r);
+	return rc;
 }
 
 bool

@@ -27,6 +27,23 @@ int device_open(struct device *d, const struct config_tenant *config, char *why,
  */
 void device_unroute(const struct device *d, const struct config_tenant *config);
 
+/* Add queues until there are n. Should: hold CAP_NET_ADMIN. Returns 0, or -errno and there are as many as before. */
+int device_widen(struct device *d, unsigned n);
+/* Close the last queues until there are n. What waits in them is lost, so somebody has read them to the end. */
+void device_narrow(struct device *d, unsigned n);
+
+/* Set MTU and queue length as configured. Should: hold CAP_NET_ADMIN. Returns 0 or -errno. */
+int device_adjust(const struct device *d, const struct config_tenant *config);
+
+/*
+ * Route to the device what `with` has a route for and `without` has not; device_unroute_extra takes that back. Should: hold
+ * CAP_NET_ADMIN. device_route_extra returns 0, or -errno with what was tried in why; then no route was added.
+ */
+int device_route_extra(const struct device *d, const struct config_tenant *with, const struct config_tenant *without,
+		       char *why, size_t size);
+void device_unroute_extra(const struct device *d, const struct config_tenant *with,
+			  const struct config_tenant *without);
+
 /* Is the device there still? Somebody with the rights may have deleted it; nat64d cannot make it again while it runs. */
 bool device_present(const struct device *d);
 

@@ -20,6 +20,7 @@ struct gateway {
 	char **argv;			/* as the operator wrote it */
 	char program[CHILD_PATH];	/* where he found nat64d */
 	struct config *config;		/* in force; owned */
+	struct config *other;		/* during a reload: the one to come, later the one before; owned */
 	unsigned cpus;			/* what `workers = auto` means for the life of nat64d */
 	char worker_program[CHILD_PATH], ctld_program[CHILD_PATH];
 	struct rundir rundir;

@@ -12,13 +12,13 @@
 #include "supervisor/keys.h"
 
 const struct keys_row keys_rows[] = {
-#define KEY(sec, id, type, low, high, dflt, when, text) { \
-	.section = #sec, .name = #id, .def = dflt, .doc = text, .live = #when, .parse = value_parse_##type, \
+#define KEY(sec, id, type, low, high, dflt, time, text) { \
+	.section = #sec, .name = #id, .def = dflt, .doc = text, .when = #time, .parse = value_parse_##type, \
 	.print = value_print_##type, .range = { low, high }, .count = 1, .offset = offsetof(struct config_##sec, id), \
 	.items = offsetof(struct config_##sec, id), .size = sizeof(config_##type##_t), \
 	.lines = offsetof(struct config_lines_##sec, id) / sizeof(uint32_t) },
-#define LIST(sec, id, type, most, dflt, when, text) { \
-	.section = #sec, .name = #id, .def = dflt, .doc = text, .live = #when, .list = true, \
+#define LIST(sec, id, type, most, dflt, time, text) { \
+	.section = #sec, .name = #id, .def = dflt, .doc = text, .when = #time, .list = true, \
 	.parse = value_parse_##type, .print = value_print_##type, .count = most, \
 	.offset = offsetof(struct config_##sec, id.n), .items = offsetof(struct config_##sec, id.item), \
 	.size = sizeof(config_##type##_t), .lines = offsetof(struct config_lines_##sec, id) / sizeof(uint32_t) },
@@ -105,7 +105,13 @@ keys_nearest(char out[KEYS_SPELLED], const char *section, const char *word)
 bool
 keys_live(const struct keys_row *row)
 {
-	return strcmp(row->live, "LIVE") == 0;
+	return strcmp(row->when, "START") != 0;
+}
+
+bool
+keys_table(const struct keys_row *row)
+{
+	return strcmp(row->when, "TABLE") == 0;
 }
 
 uint32_t

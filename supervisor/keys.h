@@ -12,7 +12,7 @@ struct keys_row {
 	const char *name;		/* as in C */
 	const char *def;		/* "": derived, or an empty list; NULL: required */
 	const char *doc;
-	const char *live;		/* "LIVE" or "START" */
+	const char *when;		/* "LIVE", "TABLE" or "START" */
 	bool list;
 	bool (*parse)(void *field, const char *text, const struct value_range *range, struct value_why *why);
 	void (*print)(struct value_text *out, const void *field);
@@ -42,6 +42,8 @@ unsigned keys_distance(const char *a, const char *b);
 
 /* May a reload change it? */
 bool keys_live(const struct keys_row *row);
+/* And if so, does the tenant need a new table for it? */
+bool keys_table(const struct keys_row *row);
 
 /* The number of values of a row in a section struct, and the i-th of them. */
 uint32_t keys_count(const struct keys_row *row, const void *section);

@@ -429,5 +429,6 @@ main(int argc, char **argv)
 		log_level((enum config_log_level)g->config->gateway.log_level);
 	status = main_run(g);
 	free(g->config);
+	free(g->other);
 	return status;
 }

@@ -30,7 +30,7 @@ publish_fill(struct image_slot *slot, const struct config_tenant *config)
 }
 
 int
-publish_open(struct publish *p, const struct config_tenant *config)
+publish_open(struct publish *p, const struct config_tenant *config, uint32_t first)
 {
 	int fd = memory_create("nat64-image", sizeof(struct image));
 
@@ -45,6 +45,7 @@ publish_open(struct publish *p, const struct config_tenant *config)
 	}
 	p->image->magic = IMAGE_MAGIC;
 	p->image->size = sizeof(struct image);
+	p->image->generation = first - 1;
 	publish_next(p, config);
 	return 0;
 }
@@ -75,9 +76,9 @@ publish_next(struct publish *p, const struct config_tenant *config)
 }
 
 void
-publish_stop(struct publish *p, unsigned w, bool stop)
+publish_order(struct publish *p, unsigned w, enum image_order order)
 {
-	atomic_store_32(&p->image->stop[w], stop);
+	atomic_store_32(&p->image->order[w], order);
 }
 
 void

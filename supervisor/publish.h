@@ -11,8 +11,8 @@ struct publish {
 	struct image *image;		/* writable, ours alone */
 };
 
-/* Make the image with this resolved configuration as generation 1. Returns 0, or -errno and nothing is left. */
-int publish_open(struct publish *p, const struct config_tenant *config);
+/* Make the image with this resolved configuration as generation `first`. Returns 0, or -errno and nothing is left. */
+int publish_open(struct publish *p, const struct config_tenant *config, uint32_t first);
 
 /* The image that fd_ro shows is ours, from before an exec. Returns 0, or -errno and fd_ro is not taken. */
 int publish_adopt(struct publish *p, int fd_ro);
@@ -23,8 +23,8 @@ int publish_adopt(struct publish *p, int fd_ro);
  */
 uint32_t publish_next(struct publish *p, const struct config_tenant *config);
 
-/* Ask worker w to leave its loop, or take the wish back. */
-void publish_stop(struct publish *p, unsigned w, bool stop);
+/* Tell worker w what to do. */
+void publish_order(struct publish *p, unsigned w, enum image_order order);
 
 void publish_close(struct publish *p);
 

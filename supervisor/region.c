@@ -13,12 +13,13 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "shm/foreign.h"
 #include "supervisor/memory.h"
 #include "supervisor/region.h"
 
-/* Fill the new region. Returns 0 or -errno. */
+/* Fill the new region, after the old one if there is one. Returns 0 or -errno. */
 static int
-region_fill(struct region *r, const struct config_tenant *config)
+region_fill(struct region *r, const struct config_tenant *config, const struct foreign *old)
 {
 	uint8_t seed[LAYOUT_SEED_SIZE];
 	struct timespec now;
@@ -30,7 +31,10 @@ region_fill(struct region *r, const struct config_tenant *config)
 	base = memory_map(r->fd, r->layout.size);
 	if (!base)
 		return -errno;
-	layout_init(base, &r->layout, config, (uint64_t)now.tv_sec, seed);
+	if (old)
+		layout_init_heir(base, &r->layout, config, old, seed);
+	else
+		layout_init(base, &r->layout, config, (uint64_t)now.tv_sec, seed);
 	munmap(base, r->layout.size);
 	explicit_bzero(seed, sizeof(seed));
 	return 0;
@@ -49,21 +53,21 @@ region_watch(struct region *r)
 	return 0;
 }
 
-int
-region_open(struct region *r, const struct config_tenant *config)
+/* Make it in this geometry. */
+static int
+region_make(struct region *r, const struct layout_geometry *geometry, const struct config_tenant *config,
+	    const struct foreign *old)
 {
-	struct layout_geometry geometry;
 	int rc;
 
-	layout_geometry(&geometry, config);
-	if (!layout_plan(&r->layout, &geometry))
+	if (!layout_plan(&r->layout, geometry))
 		return -EINVAL;
 	r->worker = NULL;
 	r->fd_ro = -1;
 	r->fd = memory_create("nat64-region", r->layout.size);
 	if (r->fd < 0)
 		return r->fd;
-	rc = region_fill(r, config);
+	rc = region_fill(r, config, old);
 	if (rc == 0) {
 		r->fd_ro = memory_read_only(r->fd);
 		rc = r->fd_ro < 0 ? r->fd_ro : 0;
@@ -72,6 +76,38 @@ region_open(struct region *r, const struct config_tenant *config)
 		rc = region_watch(r);
 	if (rc != 0)
 		region_close(r);
+	return rc;
+}
+
+int
+region_open(struct region *r, const struct config_tenant *config)
+{
+	struct layout_geometry geometry;
+
+	layout_geometry(&geometry, config);
+	return region_make(r, &geometry, config, NULL);
+}
+
+int
+region_open_heir(struct region *r, const struct config_tenant *config, const struct region *old)
+{
+	struct layout_geometry geometry;
+	struct foreign foreign;
+	struct stat st;
+	void *base;
+	int rc;
+
+	if (fstat(old->fd_ro, &st) != 0)
+		return -errno;
+	base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, old->fd_ro, 0);
+	if (base == MAP_FAILED)
+		return -errno;
+	rc = foreign_check(&foreign, base, (uint64_t)st.st_size) ? -EPROTO : 0;
+	if (rc == 0) {
+		layout_geometry_heir(&geometry, config, foreign.shape.shards);
+		rc = region_make(r, &geometry, config, &foreign);	/* reads header and secrets of the old one only */
+	}
+	munmap(base, (size_t)st.st_size);
 	return rc;
 }
 

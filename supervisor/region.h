@@ -17,6 +17,12 @@ struct region {
 int region_open(struct region *r, const struct config_tenant *config);
 
 /*
+ * The same for a region that takes the place of old: its shards are empty, and their owners bring the bindings over
+ * (worker/xlat/import.h). Returns 0, or -errno and nothing is left: -EPROTO when old cannot be read.
+ */
+int region_open_heir(struct region *r, const struct config_tenant *config, const struct region *old);
+
+/*
  * The region in fd and fd_ro is ours, from before an exec. Returns 0, or -errno and neither is taken: -EPROTO when
  * its layout is not this program's.
  */

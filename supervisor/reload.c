@@ -2,8 +2,12 @@
  * reload.c - a new configuration for a running gateway
  *
  * All or nothing: the file is read and checked as at the start, then compared key by key with what is in force. If a
- * key differs that shaped something made at the start (a device, a region, an uid), the reload is refused and the key
- * named. Only then are the images of the tenants that changed published, as their next generation.
+ * key differs that shaped something which lasts as long as nat64d (a device's name, an uid), the reload is refused and the
+ * key named. What only workers look at is published to them as the next generation of their image. What their table was
+ * made for takes a new table, to which they move with what they know (supervisor/shift.h); if one tenant cannot, none does.
+ *
+ * A pool address that is taken out of the configuration is no longer given out, but stays until its bindings are over or
+ * drain-timeout is; then it goes in the same way.
  *
  * A worker acknowledges a generation in its line of the region. Until every worker that lives has done so, the image's
  * other slot may still be read, so the next reload waits; and the operator hears "done" only then. A worker that does
@@ -11,8 +15,10 @@
  *
  * Must never: apply a part of a file; make a worker's silence block the supervisor.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "supervisor/caps.h"
 #include "supervisor/check.h"
 #include "supervisor/gateway.h"
@@ -22,6 +28,8 @@
 
 #define RELOAD_PATIENCE 5000		/* ms for all acknowledgements */
 #define RELOAD_LOOK 5
+#define RELOAD_STEP 1			/* ms between looks while tenants move to new tables */
+#define RELOAD_QUIET 4000		/* ms without a binding on addresses that leave, before they are gone */
 
 /* Say how it ended. */
 static void
@@ -92,36 +100,98 @@ reload_align(const struct config *old, struct config *new)
 	return true;
 }
 
-/* Compare a section; note the keys that may not change, or may. Returns whether any differs. */
-static bool
-reload_compare(const char *kind, const char *where, const void *old, const void *new, char *fixed, char *live,
-	       size_t size)
-{
-	bool differs = false;
+/* What reload_compare found: keys by their names, for the operator. */
+struct reload_found {
+	char fixed[300], live[300];
+	bool differs, table;
+};
 
+static void
+reload_note(char *list, size_t size, const char *where, const char *key)
+{
+	size_t n = strlen(list);
+
+	snprintf(list + n, size - n, "%s%s %s", n ? ", " : "", where, key);
+}
+
+/* Compare a section; note the keys that may not change, or may. */
+static void
+reload_compare(struct reload_found *found, const char *kind, const char *where, const void *old, const void *new)
+{
 	for (unsigned i = 0; i < keys_n; i++) {
-		char *list = keys_live(&keys_rows[i]) ? live : fixed, key[KEYS_SPELLED];
-		size_t n = strlen(list);
+		char key[KEYS_SPELLED];
 
 		if (strcmp(keys_rows[i].section, kind) != 0 || keys_same(&keys_rows[i], old, new))
 			continue;
 		keys_spell(key, &keys_rows[i]);
-		snprintf(list + n, size - n, "%s%s %s", n ? ", " : "", where, key);
-		differs = true;
+		if (keys_live(&keys_rows[i]))
+			reload_note(found->live, sizeof(found->live), where, key);
+		else
+			reload_note(found->fixed, sizeof(found->fixed), where, key);
+		found->differs = true;
+		found->table = found->table || keys_table(&keys_rows[i]);
 	}
-	return differs;
 }
 
-/* new is in force from here on. */
-static void
-reload_apply(struct gateway *g, struct config *new, const bool *changed)
+static bool
+reload_leaving_same(const struct config_tenant *a, const struct config_tenant *b)
 {
+	return a->leaving_.n == b->leaving_.n &&
+	       memcmp(a->leaving_.item, b->leaving_.item, a->leaving_.n * sizeof(a->leaving_.item[0])) == 0;
+}
+
+/* Note the part of pool that is not in the new one, from its range number `from` on: an address that leaves. */
+static void
+reload_leave_range(struct config_tenant *new, struct config_pool pool, uint32_t from)
+{
+	for (uint32_t i = from; i < new->pool.n; i++) {
+		const struct config_pool *stays = &new->pool.item[i];
+
+		if (stays->last < pool.first || stays->first > pool.last)
+			continue;
+		if (pool.last > stays->last) {
+			struct config_pool above = pool;
+
+			above.first = stays->last + 1;
+			reload_leave_range(new, above, i + 1);
+		}
+		if (pool.first >= stays->first)
+			return;
+		pool.last = stays->first - 1;
+	}
+	if (new->leaving_.n < sizeof(new->leaving_.item) / sizeof(new->leaving_.item[0]))
+		new->leaving_.item[new->leaving_.n++] = pool;	/* one that does not fit any more is cut */
+}
+
+/* Pool addresses that are not in the new configuration, but were in the old one or leave since an earlier reload. */
+static void
+reload_leave(struct config_tenant *new, const struct config_tenant *old)
+{
+	new->leaving_.n = 0;
+	for (uint32_t i = 0; i < old->pool.n && new->drain_timeout > 0; i++)
+		reload_leave_range(new, old->pool.item[i], 0);
+	for (uint32_t i = 0; i < old->leaving_.n && new->drain_timeout > 0; i++)
+		reload_leave_range(new, old->leaving_.item[i], 0);
+}
+
+/* new is in force from here on. The old one lives on for those that leave a table behind. */
+static void
+reload_apply(struct gateway *g, uint64_t now)
+{
+	struct config *new = g->other;
+
 	for (uint32_t t = 0; t < g->tenants; t++) {
 		struct tenant *tenant = &g->tenant[t];
 
-		tenant->config = &new->tenant[t];
 		tenant->gateway = &new->gateway;
-		if (!changed[t])
+		if (!reload_leaving_same(&g->config->tenant[t], &new->tenant[t]))
+			tenant->leave_at = now + new->tenant[t].drain_timeout * UINT64_C(1000);
+		if (g->reload.moving & UINT64_C(1) << t) {
+			shift_commit(tenant);
+			continue;
+		}
+		tenant->config = &new->tenant[t];
+		if (!(g->reload.changed & UINT64_C(1) << t))
 			continue;
 		publish_next(&tenant->publish, &new->tenant[t]);
 		for (unsigned w = 0; w < tenant->config->workers; w++)
@@ -129,8 +199,11 @@ reload_apply(struct gateway *g, struct config *new, const bool *changed)
 	}
 	log_level((enum config_log_level)new->gateway.log_level);
 	bulletin_config(&g->bulletin, new, true);
-	free(g->config);
+	g->other = g->config;
 	g->config = new;
+	if (g->reload.moving)
+		ctld_renew(g);		/* it looks at tables that are no more */
+	g->reload.committed = true;
 }
 
 static bool
@@ -142,12 +215,89 @@ reload_acknowledged(const struct gateway *g)
 	return true;
 }
 
+static void
+reload_forget(struct gateway *g)
+{
+	free(g->other);
+	g->other = NULL;
+	g->reload.moving = 0;
+	g->reload.pending = false;
+}
+
+/* Make all that tenants need who get a new table. Returns false when something is in the way, which has been said. */
+static bool
+reload_prepare(struct gateway *g, uint64_t now)
+{
+	char why[256], message[400];
+	int rc = 0;
+
+	caps_raise(CAPS_NETWORK);
+	for (uint32_t t = 0; t < g->tenants && rc == 0; t++) {
+		if (!(g->reload.moving & UINT64_C(1) << t))
+			continue;
+		rc = shift_prepare(&g->tenant[t], &g->other->tenant[t], now, why, sizeof(why));
+		if (rc != 0)
+			snprintf(message, sizeof(message), "[tenant %s] %s%s%s; nothing was changed",
+				 g->other->tenant[t].name_, why, rc == -EEXIST ? "" : ": ",
+				 rc == -EEXIST ? "" : strerror(-rc));
+	}
+	caps_drop();
+	if (rc == 0)
+		return true;
+	for (uint32_t t = 0; t < g->tenants; t++)
+		shift_abort(&g->tenant[t], "", now);
+	reload_forget(g);
+	reload_end(g, false, message);
+	return false;
+}
+
+/* Compare g->other with what is in force, and begin to make it so. */
+static void
+reload_go(struct gateway *g, uint64_t now)
+{
+	struct reload_found found = { .differs = false };
+	struct config *new = g->other;
+	char message[400], where[64];
+
+	reload_compare(&found, "gateway", "[gateway]", &g->config->gateway, &new->gateway);
+	g->reload.changed = g->reload.moving = 0;
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		const struct config_tenant *old = &g->config->tenant[t];
+		bool any = found.differs;
+
+		found.differs = found.table = false;
+		snprintf(where, sizeof(where), "[tenant %s]", new->tenant[t].name_);
+		reload_compare(&found, "tenant", where, old, &new->tenant[t]);
+		if (found.differs)
+			g->reload.changed |= UINT64_C(1) << t;
+		if (found.table || !reload_leaving_same(old, &new->tenant[t]))
+			g->reload.moving |= UINT64_C(1) << t;
+		found.differs = found.differs || any;
+	}
+	if (*found.fixed) {
+		reload_forget(g);
+		snprintf(message, sizeof(message), "%s needs a restart of nat64d; nothing was changed", found.fixed);
+		reload_end(g, false, message);
+		return;
+	}
+	if (!reload_prepare(g, now))
+		return;
+	if (!*g->reload.message)
+		snprintf(g->reload.message, sizeof(g->reload.message), "%s%s",
+			 found.differs ? "changed " : "nothing has changed", found.live);
+	g->reload.pending = true;
+	g->reload.committed = false;
+	g->reload.wrong = NULL;
+	g->reload.deadline = now + RELOAD_PATIENCE;
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (g->reload.moving & UINT64_C(1) << t)
+			shift_begin(&g->tenant[t], now);
+}
+
 void
 reload_begin(struct gateway *g, uint64_t now)
 {
-	char fixed[300] = "", live[300] = "", message[400], where[64];
-	bool changed[CONFIG_MAX_TENANTS], any;
-	struct config *new;
+	char message[100];
 
 	if (g->reload.pending) {
 		g->reload.again = true;
@@ -160,51 +310,107 @@ reload_begin(struct gateway *g, uint64_t now)
 	}
 	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now * 1000);
 	notify_send(message);
-	new = reload_read(g);
-	if (!new)
+	g->other = reload_read(g);
+	if (!g->other)
 		return;
-	if (!reload_align(g->config, new)) {
-		free(new);
+	if (!reload_align(g->config, g->other)) {
+		reload_forget(g);
 		reload_end(g, false, "adding, removing or renaming a tenant needs a restart of nat64d; nothing was changed");
 		return;
 	}
-	any = reload_compare("gateway", "[gateway]", &g->config->gateway, &new->gateway, fixed, live, sizeof(fixed));
+	for (uint32_t t = 0; t < g->tenants; t++)
+		reload_leave(&g->other->tenant[t], &g->config->tenant[t]);
+	g->reload.message[0] = '\0';
+	reload_go(g, now);
+}
+
+/* Move the tenants on that get a new table. Returns true when none is on the way any more. */
+static bool
+reload_move(struct gateway *g, uint64_t now)
+{
+	unsigned moving = 0, full = 0;
+
 	for (uint32_t t = 0; t < g->tenants; t++) {
-		snprintf(where, sizeof(where), "[tenant %s]", new->tenant[t].name_);
-		changed[t] = reload_compare("tenant", where, &g->config->tenant[t], &new->tenant[t], fixed, live,
-					    sizeof(fixed));
-		any = any || changed[t];
+		enum shift_phase phase;
+
+		if (!(g->reload.moving & UINT64_C(1) << t))
+			continue;
+		phase = shift_tick(&g->tenant[t], now);
+		if (g->tenant[t].shift.wrong && !g->reload.wrong)
+			g->reload.wrong = g->tenant[t].shift.wrong;
+		if (g->reload.wrong)
+			shift_abort(&g->tenant[t], g->reload.wrong, now);
+		moving += g->tenant[t].shift.phase != SHIFT_NONE;
+		full += phase == SHIFT_FULL;
 	}
-	if (*fixed) {
-		free(new);
-		snprintf(message, sizeof(message), "%s needs a restart of nat64d; nothing was changed", fixed);
-		reload_end(g, false, message);
-		return;
+	if (!g->reload.committed && !g->reload.wrong && full == moving) {
+		reload_apply(g, now);
+		return moving == 0;
 	}
-	reload_apply(g, new, changed);
-	snprintf(g->reload.message, sizeof(g->reload.message), "%s%s", any ? "changed " : "nothing has changed", live);
-	g->reload.pending = true;
-	g->reload.deadline = now + RELOAD_PATIENCE;
+	return moving == 0;
+}
+
+/* Is it time for addresses that leave to be gone? Begins that, for one tenant at a time. Returns when to look again. */
+static uint64_t
+reload_look_leaving(struct gateway *g, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t t = 0; t < g->tenants && !g->reload.pending; t++) {
+		struct tenant *tenant = &g->tenant[t];
+		bool over;
+
+		if (tenant->config->leaving_.n == 0)
+			continue;
+		if (tenant->leave_at == 0)
+			tenant->leave_at = now + tenant->config->drain_timeout * UINT64_C(1000);
+		over = now >= tenant->leave_at;
+		if (!over && crew_leaving(tenant) > 0)
+			tenant->leave_quiet = now;
+		if (!over && now - tenant->leave_quiet < RELOAD_QUIET) {
+			next = now + RELOAD_QUIET / 4;
+			continue;
+		}
+		g->other = malloc(sizeof(*g->other));
+		if (!g->other)
+			return now + RELOAD_QUIET;
+		*g->other = *g->config;
+		g->other->tenant[t].leaving_.n = 0;
+		snprintf(g->reload.message, sizeof(g->reload.message), "[tenant %s] pool addresses that were taken out %s",
+			 tenant->config->name_, over ? "are gone: drain-timeout is over" : "are empty and gone");
+		reload_go(g, now);
+	}
+	return next;
 }
 
 uint64_t
 reload_tick(struct gateway *g, uint64_t now)
 {
 	if (!g->reload.pending)
-		return UINT64_MAX;
-	if (reload_acknowledged(g)) {
+		return reload_look_leaving(g, now);
+	if (!reload_move(g, now))
+		return now + RELOAD_STEP;
+	if (g->reload.wrong) {
+		char message[200];
+
+		snprintf(message, sizeof(message), "%s; nothing was changed", g->reload.wrong);
+		reload_forget(g);
+		reload_end(g, false, message);
+	} else if (reload_acknowledged(g)) {
+		reload_forget(g);
 		reload_end(g, true, g->reload.message);
-	} else if (now >= g->reload.deadline) {
+	} else if (now >= g->reload.deadline && !g->reload.moving) {
+		reload_forget(g);
 		reload_end(g, false, "published, but a worker does not take the new configuration; restart the workers "
 			   "(nat64ctl restart)");
 	} else {
 		return now + RELOAD_LOOK;
 	}
-	g->reload.pending = false;
+	for (uint32_t t = 0; t < g->tenants; t++)
+		g->tenant[t].leave_quiet = now;
 	if (g->reload.again) {
 		g->reload.again = false;
 		reload_begin(g, now);
-		return now;
 	}
-	return UINT64_MAX;
+	return now;
 }

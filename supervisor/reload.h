@@ -10,8 +10,11 @@
 struct gateway;
 
 struct reload {
-	bool pending;			/* published, but not yet acknowledged by every worker */
+	bool pending;			/* under way */
+	bool committed;			/* g->config is the new one */
 	bool again;			/* asked for once more meanwhile */
+	uint64_t changed, moving;	/* bit t: tenant t has other values; needs a new table for them */
+	const char *wrong;		/* why it will not be; NULL: it will */
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: when to stop waiting for acknowledgements */
 	char message[400];		/* what will be said when it is done */
 };

@@ -38,6 +38,7 @@ tenant_open(struct tenant *t, char *why, size_t size)
 		t->bell[w] = -1;
 	t->region = (struct region) { .fd = -1, .fd_ro = -1 };
 	t->publish = (struct publish) { .fd_ro = -1 };
+	t->shift = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
 	t->device = (struct device) { .queues = 0 };
 	crew_init(&t->crew);
 
@@ -45,7 +46,7 @@ tenant_open(struct tenant *t, char *why, size_t size)
 	rc = region_open(&t->region, t->config);
 	if (rc == 0) {
 		snprintf(why, size, "cannot make the configuration's shared memory");
-		rc = publish_open(&t->publish, t->config);
+		rc = publish_open(&t->publish, t->config, 1);
 	}
 	if (rc == 0) {
 		snprintf(why, size, "cannot make an eventfd for each worker");
@@ -69,6 +70,7 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e)
 		rc = publish_adopt(&t->publish, e->image);
 	if (rc != 0)
 		return rc;
+	t->shift = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
 	memcpy(t->bell, e->bell, sizeof(t->bell));
 	t->device = e->device;
 	t->crew = e->crew;
@@ -84,22 +86,24 @@ tenant_close(struct tenant *t)
 			close(t->bell[w]);
 		t->bell[w] = -1;
 	}
+	shift_close(t);
 	publish_close(&t->publish);
 	region_close(&t->region);
 }
 
 pid_t
-tenant_birth(struct tenant *t, int *assign)
+tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign)
 {
-	struct child_door doors[2 * CONFIG_MAX_WORKERS + 3];
+	struct child_door doors[2 * CONFIG_MAX_WORKERS + 4];
 	struct heritage h = {
 		.kind = HERITAGE_WORKER,
 		.uid = t->gateway->uid_base + 1 + t->number,
 		.gid = t->gateway->uid_base + 1 + t->number,
-		.workers = t->config->workers,
+		.workers = ground->config->workers,
 		.tenants = 1,
 		.log_level = t->gateway->log_level,
-		.region_size = { t->region.layout.size },
+		.region_size = { ground->region->layout.size },
+		.old_size = ground->old ? ground->old->layout.size : 0,
 	};
 	char title[CONFIG_NAME_MAX + 16];
 	unsigned n = 0;
@@ -110,12 +114,14 @@ tenant_birth(struct tenant *t, int *assign)
 	snprintf(title, sizeof(title), "nat64-worker %s", t->config->name_);
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -errno;
-	for (int w = 0; w < (int)t->config->workers; w++) {
+	for (int w = 0; w < (int)ground->config->workers; w++) {
 		doors[n++] = (struct child_door) { t->device.queue[w], HERITAGE_QUEUES + w };
 		doors[n++] = (struct child_door) { t->bell[w], HERITAGE_BELLS + w };
 	}
-	doors[n++] = (struct child_door) { t->region.fd, HERITAGE_REGION };
-	doors[n++] = (struct child_door) { t->publish.fd_ro, HERITAGE_IMAGE };
+	doors[n++] = (struct child_door) { ground->region->fd, HERITAGE_REGION };
+	doors[n++] = (struct child_door) { ground->publish->fd_ro, HERITAGE_IMAGE };
+	if (ground->old)
+		doors[n++] = (struct child_door) { ground->old->fd_ro, HERITAGE_OLD };
 	doors[n++] = (struct child_door) { ends[0], HERITAGE_ASSIGN };
 	pid = child_start(t->program, title, &h, doors, n, false);
 	close(ends[0]);

@@ -9,6 +9,7 @@
 #include "supervisor/device.h"
 #include "supervisor/publish.h"
 #include "supervisor/region.h"
+#include "supervisor/shift.h"
 
 struct bulletin;
 struct estate_tenant;
@@ -24,6 +25,9 @@ struct tenant {
 	int bell[CONFIG_MAX_WORKERS];		/* eventfds */
 	const char *program;			/* nat64-worker */
 	struct crew crew;
+	struct shift shift;
+	uint64_t leave_at;		/* ms of CLOCK_MONOTONIC: when addresses that leave are gone for good; 0: not known */
+	uint64_t leave_quiet;		/* when they had a binding last */
 };
 
 /*
@@ -42,7 +46,7 @@ int tenant_adopt(struct tenant *t, const struct estate_tenant *e);
 void tenant_close(struct tenant *t);
 
 /* Start a worker as a spare. *assign is the pipe it waits at, owned by the caller. Returns its pid or -errno. */
-pid_t tenant_birth(struct tenant *t, int *assign);
+pid_t tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign);
 
 /* Wake worker w. */
 void tenant_ring(const struct tenant *t, unsigned w);

@@ -6,7 +6,8 @@
  * the first queue makes sure that the device is new: without it the call would quietly attach to a device that another
  * process made. The others attach to the one just made.
  *
- * Must never: close or detach one queue of several. The kernel renumbers the others and throws away what waits there.
+ * Must never: close or detach one queue of several but the last. The kernel renumbers the others and throws away what
+ * waits there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,24 @@ tun_queue(struct ifreq *request)
 	rc = -errno;
 	close(fd);
 	return rc;
+}
+
+int
+tun_widen(const char *name, unsigned from, unsigned n, int *queue)
+{
+	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE };
+
+	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+	for (unsigned i = from; i < n; i++) {
+		queue[i] = tun_queue(&request);
+		if (queue[i] < 0) {
+			int rc = queue[i];
+
+			tun_close(i - from, queue + from);
+			return rc;
+		}
+	}
+	return 0;
 }
 
 int

@@ -18,6 +18,9 @@
  */
 int tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue);
 
+/* Add queues number from .. n - 1 to the device called name. Returns 0, or -errno and none was added. As tun_open. */
+int tun_widen(const char *name, unsigned from, unsigned n, int *queue);
+
 /* Close all queues at once. The device goes with them unless somebody holds a duplicate. */
 void tun_close(unsigned n, int *queue);
 

@@ -100,6 +100,10 @@ upgrade_begin(struct gateway *g, uint64_t now)
 		log_line(CONFIG_LOG_INFO, "an upgrade is under way already");
 		return;
 	}
+	if (g->reload.pending) {
+		upgrade_refuse(g, "a reload is under way; ask again when it is done");
+		return;
+	}
 	if (!g->ready) {
 		upgrade_refuse(g, "nat64d is still starting; ask again when it is ready");
 		return;

@@ -16,7 +16,7 @@
 #include "worker/inflight.h"
 #include "worker/loop.h"
 #include "worker/tunio.h"
-#include "worker/xlat/nat64.h"
+#include "worker/xlat/import.h"
 
 #define EXPIRE_BUSY 64			/* words of 64 ports or sessions per turn with packets, and without */
 #define EXPIRE_IDLE 4096
@@ -27,8 +27,10 @@ struct loop {
 	struct handoff handoff;
 	struct inflight inflight;
 	const struct image *image;
+	enum image_order order;
+	unsigned worker;
 	struct layout_worker *line;
-	uint32_t packet_size, generation, now;
+	uint32_t packet_size, generation, now, leaving_at;
 	bool gone;			/* the device was deleted: there is nothing to read, ever */
 };
 
@@ -86,6 +88,23 @@ hand_over(struct loop *l, const struct nat64_packet *p, unsigned buffer)
 	return true;
 }
 
+static bool
+draining(const struct loop *l)
+{
+	return l->order == IMAGE_DRAIN || l->order == IMAGE_EMPTY;
+}
+
+/*
+ * While workers drain, the supervisor wants to know when no packet is between two of them any more: when each has turned
+ * its loop twice without one in hand.
+ */
+static void
+mark_busy(const struct loop *l)
+{
+	if (draining(l))
+		atomic_store_64(&l->line->busy, l->line->progress);
+}
+
 /* The fate of the packet of len bytes in buffer i: translate, hand over or write, count. */
 static void
 packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
@@ -94,6 +113,7 @@ packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
 	enum nat64_side from = p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
 	enum nat64_verdict verdict;
 
+	mark_busy(l);
 	inflight_hold(&l->inflight, i, len);
 	verdict = nat64_translate(&l->nat64, &p, l->now);
 	if (verdict == NAT64_handed_over) {
@@ -107,6 +127,7 @@ packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
 	}
 	count(l, from, verdict, len, source);
 	inflight_done(&l->inflight, i);
+	mark_busy(l);
 }
 
 static unsigned
@@ -174,13 +195,25 @@ take_configuration(struct loop *l)
 }
 
 static void
+take_order(struct loop *l)
+{
+	l->order = atomic_load_32(&l->image->order[l->worker]);
+	if (atomic_load_32(&l->line->draining) != draining(l))
+		atomic_store_32(&l->line->draining, draining(l));
+}
+
+static void
 wait_for_work(struct loop *l)
 {
 	struct pollfd fds[2] = { { .fd = HERITAGE_QUEUE, .events = POLLIN }, { .fd = HERITAGE_BELL, .events = POLLIN } };
-	struct timespec second = { .tv_sec = 1 };
+	struct timespec patience = { .tv_sec = 1 };
 	uint64_t rings;
 
-	if (handoff_sleep(&l->handoff) && ppoll(fds, 2, &second, NULL) > 0) {
+	if (l->order == IMAGE_DRAIN || l->order == IMAGE_WAIT)
+		fds[0].fd = -1;
+	if (l->order != IMAGE_WORK)
+		patience = (struct timespec) { .tv_nsec = 200000 };	/* somebody waits for us to be done */
+	if (handoff_sleep(&l->handoff) && ppoll(fds, 2, &patience, NULL) > 0) {
 		if (fds[1].revents && read(HERITAGE_BELL, &rings, sizeof(rings)) < 0)
 			rings = 0;	/* somebody else's fault; the bell has nothing to say */
 		l->gone = fds[0].revents & (POLLERR | POLLHUP | POLLNVAL);
@@ -195,16 +228,36 @@ turn(struct loop *l)
 	bool lap;
 
 	atomic_store_64(&l->line->progress, l->line->progress + 1);
+	take_order(l);
 	take_configuration(l);
 	l->now = clock_now(l);
-	n = from_queue(l);
+	n = l->order == IMAGE_DRAIN ? 0 : from_queue(l);
 	n += from_workers(l);
 	handoff_ring(&l->handoff);
 	lap = nat64_expire(&l->nat64, l->now, n ? EXPIRE_BUSY : EXPIRE_IDLE);
+	if (l->now != l->leaving_at) {
+		l->leaving_at = l->now;
+		atomic_store_32(&l->line->leaving, nat64_leaving(&l->nat64));
+	}
 	if (n)
 		counters_add_owner(&l->nat64.row->counter[COUNTER_batches], 1);
 	else if (!lap)
 		wait_for_work(l);
+}
+
+/* Bring over what an old region has for our shards. Returns NULL or what is wrong. */
+static const char *
+inherit(struct loop *l, const struct heritage_maps *maps)
+{
+	if (maps->old.base && !atomic_load_32(&l->line->ready))
+		nat64_import(&l->nat64, &maps->old, maps->old_lasting, clock_now(l));
+	for (unsigned s = 0; s < l->nat64.layout.g.shards; s++)
+		if (atomic_load_8(&l->nat64.owners->worker[s]) == l->worker &&
+		    !atomic_load_32(&l->nat64.shard[s].head->complete))
+			return "a shard is empty, and there is nothing to fill it from";
+	nat64_adopt(&l->nat64, clock_now(l));
+	atomic_store_32(&l->line->ready, 1);
+	return NULL;
 }
 
 const char *
@@ -215,6 +268,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 
 	l = (struct loop) {
 		.image = maps->image,
+		.worker = w,
 		.line = (struct layout_worker *)layout_at(maps->region, maps->layout.workers) + w,
 		.packet_size = maps->layout.g.packet_size,
 	};
@@ -224,10 +278,15 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 	handoff_open(&l.handoff, maps->region, &maps->layout, w);
 	inflight_open(&l.inflight, maps->region, &maps->layout, w);
 	atomic_store_32(&l.line->missing, missing);
+	take_order(&l);
 	take_configuration(&l);
-	nat64_adopt(&l.nat64, clock_now(&l));
+	wrong = inherit(&l, maps);
+	if (wrong)
+		return wrong;
+	for (; l.order == IMAGE_WAIT; take_order(&l))
+		wait_for_work(&l);
 	from_predecessor(&l, crashed);
-	while (!l.gone && !atomic_load_32(&l.image->stop[w]))
+	while (!l.gone && l.order != IMAGE_STOP)
 		turn(&l);
 	return l.gone ? "the device is gone" : NULL;
 }

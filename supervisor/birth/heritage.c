@@ -102,6 +102,34 @@ heritage_image(const struct image **image, int fd)
 	return NULL;
 }
 
+/* Map an old region read-only; shards other than those that owners gives to w become inaccessible. */
+static const char *
+heritage_old(struct heritage_maps *m, uint64_t size, const struct layout_owners *owners, unsigned w)
+{
+	const struct layout_shape *shape = &m->old.shape;
+	const char *wrong;
+	uint8_t *base;
+
+	if (!heritage_sized(HERITAGE_OLD, size))
+		return "the old region is not there or has another size than announced";
+	base = mmap(NULL, size, PROT_READ, MAP_SHARED, HERITAGE_OLD, 0);
+	if (base == MAP_FAILED)
+		return "the old region cannot be mapped";
+	wrong = foreign_check(&m->old, base, size);
+	if (wrong)
+		return wrong;
+	if (shape->shards != m->layout.g.shards)
+		return "the old region has other shards";
+	for (unsigned s = 0; s < shape->shards; s++) {
+		uint64_t from = (shape->first_shard + s * shape->shard_size + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
+		uint64_t to = (shape->first_shard + (s + 1) * shape->shard_size) / LAYOUT_PAGE * LAYOUT_PAGE;
+
+		if (atomic_load_8(&owners->worker[s]) != w && from < to && mprotect(base + from, to - from, PROT_NONE) != 0)
+			return "the old region cannot be closed";
+	}
+	return NULL;
+}
+
 const char *
 heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w)
 {
@@ -132,7 +160,10 @@ heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned 
 			return "a shard cannot be mapped";
 	}
 	m->region = base;
-	return heritage_image(&m->image, HERITAGE_IMAGE);
+	m->old.base = NULL;
+	m->old_lasting = h->old_lasting;
+	wrong = h->old_size ? heritage_old(m, h->old_size, owners, w) : NULL;
+	return wrong ? wrong : heritage_image(&m->image, HERITAGE_IMAGE);
 }
 
 const char *

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "shm/config.h"
+#include "shm/foreign.h"
 #include "shm/image.h"
-#include "shm/layout.h"
 #include "shm/status.h"
 
 #define HERITAGE_MAGIC UINT64_C(0x5249454834364e54)
@@ -38,6 +38,7 @@
 #define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
 #define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */
 #define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
+#define HERITAGE_OLD 98			/* worker, with old_size: the region before, O_RDONLY */
 
 /*
  * Two builds with the same number lay out what they share in the same way. `nat64-worker --kin NUMBER`, and nat64-ctld
@@ -58,6 +59,8 @@ struct heritage {
 	uint32_t listeners;		/* ctl: HTTP listeners at HERITAGE_METRICS */
 	uint32_t log_level;		/* enum config_log_level */
 	uint64_t region_size[CONFIG_MAX_TENANTS];	/* worker: [0] */
+	uint64_t old_size;		/* worker: of a region whose bindings shall be brought over; 0: none */
+	uint32_t old_lasting;		/* worker: of them only established TCP sessions */
 	char name[CONFIG_NAME_MAX];	/* worker: its tenant; for the process title */
 };
 
@@ -72,12 +75,14 @@ struct heritage_maps {
 	void *region;			/* base of the whole reserved range; see layout.h for what is mapped how */
 	const struct image *image;
 	struct layout layout;
+	struct foreign old;		/* base is NULL: none */
+	bool old_lasting;
 };
 
 /*
  * Map the region and the image for worker slot w: header, secret and owners read-only, counters, workers and rings
- * read-write, and of the shards only those that owners gives to w. Checks header and image first. Returns NULL or
- * what is wrong.
+ * read-write, and of the shards only those that owners gives to w. The same shards of an old region, with what stands
+ * before them, are mapped read-only. Checks headers and image first. Returns NULL or what is wrong.
  */
 const char *heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w);
 

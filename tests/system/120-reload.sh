@@ -88,7 +88,7 @@ check 'a live key by SIGHUP' good
 check 'a live key by nat64ctl reload' takes_effect
 check 'an unknown key' bad 'no-such-key = 1'
 check 'a value out of range' bad 'udp-timeout = 5'
-check 'a key that needs a start' bad 'max-sessions = 4096'
+check 'a key that needs a start' bad 'subscriber-prefix = 56'
 check 'the same worker all the while' workers_live "$before"
 check 'law 1' law1
 config

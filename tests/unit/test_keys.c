@@ -20,7 +20,7 @@ every_row_is_whole(void **state)
 		assert_null(strchr(key, '_'));
 		assert_ptr_equal(keys_find(row->section, key), row);
 		assert_true(row->size <= sizeof(field));
-		assert_true(strcmp(row->live, "LIVE") == 0 || strcmp(row->live, "START") == 0);
+		assert_true(strcmp(row->when, "LIVE") == 0 || strcmp(row->when, "TABLE") == 0 || strcmp(row->when, "START") == 0);
 		/* A default is a value. */
 		if (row->def && *row->def && !row->parse(field, row->def, &row->range, &why))
 			fail_msg("%s: %s", key, why.s);
@@ -81,8 +81,8 @@ sameness(void **state)
 	assert_false(keys_same(allow, &a, &b));
 	assert_int_equal(keys_count(allow, &a), 1);
 	assert_int_equal(keys_count(mtu, &a), 1);
-	assert_false(keys_live(mtu));
-	assert_true(keys_live(allow));
+	assert_true(keys_live(mtu) && keys_table(mtu));
+	assert_true(keys_live(allow) && !keys_table(allow));
 }
 
 int

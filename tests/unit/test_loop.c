@@ -132,7 +132,7 @@ who_waits_loses_nothing(void **state)
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 1, 0)), &w.layout);
 	assert_true(ring_put(&ring, packet, LEN));
 
-	image->stop[0] = 1;
+	image->order[0] = IMAGE_STOP;
 	assert_null(loop_run(&maps, 0, false, 0));
 	assert_sent(1001);
 	assert_sent(1002);

@@ -69,7 +69,7 @@ generations(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(publish_open(&p, &config.tenant[0]), 0);
+	assert_int_equal(publish_open(&p, &config.tenant[0], 1), 0);
 	seen = mmap(NULL, sizeof(*seen), PROT_READ, MAP_SHARED, p.fd_ro, 0);
 	assert_ptr_not_equal(seen, MAP_FAILED);
 	assert_true(seen->magic == IMAGE_MAGIC && seen->size == sizeof(struct image));
@@ -87,11 +87,11 @@ generations(void **state)
 	assert_int_equal(first->config.mtu6, 0);		/* still there for those who read it */
 	assert_ptr_equal((publish_next(&p, &config.tenant[0]), image_current(seen, &generation)), first);
 
-	publish_stop(&p, 1, true);
-	assert_int_equal(seen->stop[1], 1);
-	assert_int_equal(seen->stop[0], 0);
-	publish_stop(&p, 1, false);
-	assert_int_equal(seen->stop[1], 0);
+	publish_order(&p, 1, IMAGE_STOP);
+	assert_int_equal(seen->order[1], 1);
+	assert_int_equal(seen->order[0], 0);
+	publish_order(&p, 1, IMAGE_WORK);
+	assert_int_equal(seen->order[1], 0);
 
 	munmap(p.image, sizeof(struct image));			/* as after an exec */
 	p.image = NULL;
