@@ -25,17 +25,33 @@ hash_round(uint64_t v[4])
 	v[2] += v[1]; v[1] = hash_rotate(v[1], 17) ^ v[2]; v[2] = hash_rotate(v[2], 32);
 }
 
-/* SipHash-1-3 of n 64-bit words. */
-static inline uint64_t
-hash_words(const uint8_t key[16], const uint64_t *word, unsigned n)
+/* The state before the first word. */
+static inline void
+hash_begin(uint64_t v[4], const uint8_t key[16])
 {
-	uint64_t k[2], v[4], last = (uint64_t)n << 59;	/* the length in bytes, modulo 256, on top */
+	uint64_t k[2];
 
 	memcpy(k, key, 16);
 	v[0] = UINT64_C(0x736f6d6570736575) ^ k[0];
 	v[1] = UINT64_C(0x646f72616e646f6d) ^ k[1];
 	v[2] = UINT64_C(0x6c7967656e657261) ^ k[0];
 	v[3] = UINT64_C(0x7465646279746573) ^ k[1];
+}
+
+/* What is hashed behind n words: the length in bytes, modulo 256, on top. */
+static inline uint64_t
+hash_last(unsigned n)
+{
+	return (uint64_t)n << 59;
+}
+
+/* SipHash-1-3 of n 64-bit words. */
+static inline uint64_t
+hash_words(const uint8_t key[16], const uint64_t *word, unsigned n)
+{
+	uint64_t v[4], last = hash_last(n);
+
+	hash_begin(v, key);
 	for (unsigned i = 0; i < n; i++) {
 		v[3] ^= word[i];
 		hash_round(v);
@@ -48,6 +64,18 @@ hash_words(const uint8_t key[16], const uint64_t *word, unsigned n)
 	for (unsigned i = 0; i < 3; i++)
 		hash_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/*
+ * Which of so many shards a subscriber lives in: word is his IPv6 address as it lies in memory, mask that of his
+ * prefix. The kernel computes the same when it steers packets (supervisor/steer.c).
+ */
+static inline unsigned
+hash_shard(const uint8_t key[16], const uint64_t word[2], const uint64_t mask[2], uint32_t shards)
+{
+	uint64_t masked[2] = { word[0] & mask[0], word[1] & mask[1] };
+
+	return (unsigned)((hash_words(key, masked, mask[1] ? 2 : 1) >> 32) * shards >> 32);
 }
 
 #endif

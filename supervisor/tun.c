@@ -75,6 +75,12 @@ tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue)
 	return 0;
 }
 
+int
+tun_steer(int queue, int program)
+{
+	return ioctl(queue, TUNSETSTEERINGEBPF, &program) == 0 ? 0 : -errno;
+}
+
 void
 tun_close(unsigned n, int *queue)
 {

@@ -188,8 +188,5 @@ policy_shard(const struct nat64 *n, const struct ip6 *subscriber)
 	uint64_t word[2];
 
 	memcpy(word, subscriber->b, 16);
-	word[0] &= n->subscriber_mask[0];
-	word[1] &= n->subscriber_mask[1];
-	return (unsigned)((hash_words(n->secret->shard_key, word, n->subscriber_mask[1] ? 2 : 1) >> 32) *
-			  n->layout.g.shards >> 32);
+	return hash_shard(n->secret->shard_key, word, n->subscriber_mask, n->layout.g.shards);
 }
