@@ -2,7 +2,8 @@
  * show_status.c - the page an operator reads first
  *
  * Programs get the supervisor's facts and the list of tenants. People get the same in three lines and a table, and
- * below it what is not as it should be, in words: a worker that does not run, a sandbox that lacks a layer.
+ * below it what is not as it should be, in words: a worker that does not run, a sandbox that lacks a layer, packets
+ * that are not steered.
  *
  * Must never: be long. What needs more room has a `show` of its own.
  */
@@ -92,20 +93,45 @@ worker_note(const struct view *v, unsigned t, unsigned w, char *text)
 }
 
 static void
+tenant_note(const struct view *v, unsigned t, char *text)
+{
+	const struct status_tenant *tenant = &v->status.tenant[t];
+	char why[sizeof(tenant->steering_why)];
+
+	if (tenant->steering != STATUS_steering_refused)
+		return;
+	cell_clean(why, sizeof(why), tenant->steering_why);
+	add(text, "attention: %s, packets are handed over between workers, not steered: %s\n", tenant->name, why);
+}
+
+/* Add a note to the text. Returns false when it does not fit, which is said instead. */
+static bool
+note_fits(char *text, const char *note)
+{
+	if (strlen(text) + strlen(note) + 64 > SHOW_NOTE) {
+		add(text, "and more: nat64ctl show workers\n");
+		return false;
+	}
+	add(text, "%s%s", note[0] && !text[0] ? "\n" : "", note);
+	return true;
+}
+
+static void
 below(const struct show *s, char *text)
 {
 	const struct view *v = s->view;
-	char note[SHOW_NOTE];
 
 	for (unsigned t = 0; t < v->tenants; t++) {
+		char note[SHOW_NOTE] = "";
+
+		tenant_note(v, t, note);
+		if (!note_fits(text, note))
+			return;
 		for (unsigned w = 0; w < view_workers(v, t); w++) {
 			note[0] = '\0';
 			worker_note(v, t, w, note);
-			if (strlen(text) + strlen(note) + 64 > SHOW_NOTE) {
-				add(text, "and more: nat64ctl show workers\n");
+			if (!note_fits(text, note))
 				return;
-			}
-			add(text, "%s%s", note[0] && !text[0] ? "\n" : "", note);
 		}
 	}
 }

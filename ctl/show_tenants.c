@@ -4,6 +4,9 @@
  * received counts what came from the device, once per packet; translated and dropped are verdicts. A packet that one
  * worker handed to another is in received once, and its verdict is the second one.
  *
+ * steering says whether the kernel puts packets into the queue of the worker they belong to: on, off (not wanted, or
+ * there is one worker) or refused; then `show status` says why.
+ *
  * Must never: walk a table; all these are sums that somebody else keeps.
  */
 #include "ctl/show.h"
@@ -12,6 +15,7 @@ const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
 	{ "name", OUTPUT_TENANT }, { "mode", OUTPUT_TEXT }, { "device", OUTPUT_TEXT },
 	{ "workers_running", OUTPUT_NUMBER }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
 	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
+	{ "steering", OUTPUT_TEXT },
 };
 
 bool
@@ -32,6 +36,7 @@ show_tenants_rows(struct show *s, unsigned t)
 		output_number(view_workers_running(v, t)), output_number(bindings), output_number(sessions),
 		output_number(view_received(v, t)),
 		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
+		output_text(view_steering_name(tenant->steering)),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));
 	return true;

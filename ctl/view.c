@@ -27,6 +27,12 @@ static const char *const state_name[STATUS_N_STATES] = {
 #undef STATE
 };
 
+static const char *const steering_name[STATUS_N_STEERINGS] = {
+#define STEERING(name) [STATUS_steering_##name] = #name,
+	STATUS_STEERINGS
+#undef STEERING
+};
+
 static const char *const cause_name[STATUS_N_CAUSES] = {
 #define CAUSE(name) [STATUS_##name] = #name,
 	STATUS_CAUSES
@@ -51,6 +57,7 @@ end_texts(struct status *s)
 	for (unsigned t = 0; t < CONFIG_MAX_TENANTS; t++) {
 		END_TEXT(s->tenant[t].name);
 		END_TEXT(s->tenant[t].device);
+		END_TEXT(s->tenant[t].steering_why);
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 			END_TEXT(s->tenant[t].worker[w].last_death);
 	}
@@ -263,6 +270,12 @@ const char *
 view_state_name(uint32_t state)
 {
 	return state < STATUS_N_STATES ? state_name[state] : "unknown";
+}
+
+const char *
+view_steering_name(uint32_t steering)
+{
+	return steering < STATUS_N_STEERINGS ? steering_name[steering] : "unknown";
 }
 
 const char *

@@ -37,6 +37,15 @@ enum status_state {
 	STATUS_N_STATES
 };
 
+/* Does the kernel put packets into the queue of their worker? As `steering` in `show tenants`. */
+#define STATUS_STEERINGS STEERING(off) STEERING(on) STEERING(refused)
+enum status_steering {
+#define STEERING(name) STATUS_steering_##name,
+	STATUS_STEERINGS
+#undef STEERING
+	STATUS_N_STEERINGS
+};
+
 struct status_worker {
 	uint32_t pid;			/* 0: none */
 	uint32_t state;			/* enum status_state */
@@ -50,6 +59,8 @@ struct status_tenant {
 	char device[16];		/* as the kernel named it */
 	uint32_t mode;			/* enum config_mode */
 	uint32_t workers, spares;	/* slots in use; spares waiting now */
+	uint32_t steering;		/* enum status_steering */
+	char steering_why[132];		/* of refused: what was tried, and what the kernel said; otherwise empty */
 	struct status_worker worker[CONFIG_MAX_WORKERS];
 };
 

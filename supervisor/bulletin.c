@@ -146,6 +146,17 @@ bulletin_device(struct bulletin *b, uint32_t tenant, const char *device)
 }
 
 void
+bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering steering, const char *why)
+{
+	struct status_tenant *s = &b->status->tenant[tenant];
+
+	bulletin_begin(b);
+	snprintf(s->steering_why, sizeof(s->steering_why), "%s", why);
+	bulletin_end(b);
+	atomic_store_32(&s->steering, steering);
+}
+
+void
 bulletin_worker(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_state state)
 {
 	struct status_worker *worker = &b->status->tenant[tenant].worker[w];

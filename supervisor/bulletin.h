@@ -37,6 +37,9 @@ void bulletin_tenant(struct bulletin *b, uint32_t tenant, const struct config_te
 /* The tenant's device has this name. */
 void bulletin_device(struct bulletin *b, uint32_t tenant, const char *device);
 
+/* The tenant's packets are steered, or not; why tells of refused, and is empty otherwise. */
+void bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering steering, const char *why);
+
 /* Worker w of a tenant has this pid (0: none) and state. */
 void bulletin_worker(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_state state);
 

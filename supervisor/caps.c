@@ -40,7 +40,8 @@ caps_complete(char *missing, size_t size)
 	if (capng_get_caps_process() != 0)
 		return false;
 	for (size_t i = 0; i < CAPS_N; i++)
-		if (!capng_have_capability(CAPNG_PERMITTED, caps_table[i].capability) && at < size)
+		if (caps_table[i].bracket != CAPS_STEER &&
+		    !capng_have_capability(CAPNG_PERMITTED, caps_table[i].capability) && at < size)
 			at += (size_t)snprintf(missing + at, size - at, "%s%s", at ? " " : "", caps_table[i].name);
 	return at == 0;
 }
@@ -63,12 +64,20 @@ caps_apply(unsigned effective, capng_select_t select)
 	return capng_apply(select) == 0 ? 0 : -EPERM;
 }
 
+/* CAPS_STEER if the process has what it takes, or 0. */
+static unsigned
+caps_steer(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, CAP_BPF) ? CAPS_STEER : 0;
+}
+
 int
 caps_init(void)
 {
 	int rc;
 
-	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH;
+	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_steer();
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
 	return rc == 0 ? caps_apply(0, CAPNG_SELECT_CAPS) : rc;
 }
@@ -76,7 +85,7 @@ caps_init(void)
 int
 caps_inherit(void)
 {
-	caps_kept = CAPS_NETWORK | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH;
+	caps_kept = CAPS_NETWORK | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_steer();
 	return caps_apply(0, CAPNG_SELECT_CAPS);
 }
 

@@ -1,8 +1,9 @@
 /*
  * caps.h - what nat64d may do, and when
  *
- * Between caps_init and the end, nat64d holds the capabilities below as permitted and none as effective, except between
- * a caps_raise and the next caps_drop. The bounding set is the same, so no child and no later exec ever has more.
+ * Between caps_init and the end, nat64d holds the capabilities below as permitted and none as effective, except
+ * between a caps_raise and the next caps_drop. The bounding set is the same, so no child and no later exec ever has
+ * more.
  */
 #ifndef SUPERVISOR_CAPS_H
 #define SUPERVISOR_CAPS_H
@@ -16,6 +17,7 @@
  */
 #define CAPS_TABLE \
 	CAP(CAP_NET_ADMIN, CAPS_NETWORK, "create TUN devices, set links and routes") \
+	CAP(CAP_BPF, CAPS_STEER, "load the program that steers packets to their worker; may be missing") \
 	CAP(CAP_NET_BIND_SERVICE, CAPS_START, "listen for /metrics on a port below 1024") \
 	CAP(CAP_CHOWN, CAPS_START, "give the control socket to its group") \
 	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read the configuration and run the programs where root has no file rights") \
@@ -26,18 +28,22 @@
 	CAP(CAP_SETPCAP, CAPS_BIRTH, "children: empty their bounding set and lock it; nat64d: reduce its own")
 
 enum caps_bracket {
-	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16
+	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16, CAPS_STEER = 32
 };
 
-/* Write the names of the capabilities that the process does not have. Returns true when there is none missing. */
+/*
+ * Write the names of the capabilities that the process does not have and cannot do without. Returns true when there
+ * is none missing.
+ */
 bool caps_complete(char *missing, size_t size);
 
 /* Keep the capabilities of the table, permitted only. Returns 0 or -errno. */
 int caps_init(void);
 
 /*
- * Instead of caps_init and caps_settle, for a nat64d that a nat64d executed: the kernel gave it, being root, the whole
- * bounding set, which is what that one had after caps_settle, as permitted and effective. Returns 0 or -errno.
+ * Instead of caps_init and caps_settle, for a nat64d that a nat64d executed: the kernel gave it, being root, the
+ * whole bounding set, which is what that one had after caps_settle, as permitted and effective. Returns 0 or
+ * -errno.
  */
 int caps_inherit(void);
 

@@ -21,6 +21,7 @@ static void
 estate_fill_tenant(struct estate_tenant *e, const struct tenant *t)
 {
 	e->device = t->device;
+	e->steer = t->steer;
 	e->region = t->region.fd;
 	e->region_ro = t->region.fd_ro;
 	e->image = t->publish.fd_ro;
@@ -111,6 +112,14 @@ estate_keep_one(int fd, bool keep)
 	return fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) == 0;
 }
 
+/* All of them, or none was ever open. */
+static bool
+estate_keep_steer(const struct steer *s, bool keep)
+{
+	return s->program < 0 || (estate_keep_one(s->program, keep) && estate_keep_one(s->table, keep) &&
+				  estate_keep_one(s->blocks, keep));
+}
+
 bool
 estate_keep(const struct estate *e, bool keep)
 {
@@ -126,6 +135,7 @@ estate_keep(const struct estate *e, bool keep)
 		all = estate_keep_one(tenant->region, keep) && all;
 		all = estate_keep_one(tenant->region_ro, keep) && all;
 		all = estate_keep_one(tenant->image, keep) && all;
+		all = estate_keep_steer(&tenant->steer, keep) && all;
 		for (unsigned w = 0; w < tenant->device.queues; w++) {
 			all = estate_keep_one(tenant->device.queue[w], keep) && all;
 			all = estate_keep_one(tenant->bell[w], keep) && all;

@@ -19,6 +19,7 @@ struct estate_head {
 
 struct estate_tenant {
 	struct device device;
+	struct steer steer;
 	int region, region_ro, image;
 	int bell[CONFIG_MAX_WORKERS];
 	struct crew crew;

@@ -162,7 +162,7 @@ main_birth(struct gateway *g)
 		return false;
 	caps_raise(CAPS_START);
 	made = main_sockets(g);
-	caps_raise(CAPS_NETWORK);
+	caps_raise(CAPS_NETWORK | CAPS_STEER);
 	made = made && main_tenants(g);
 	caps_drop();
 	if (!made)

@@ -1,9 +1,10 @@
 /*
  * region.c - a tenant's region, as its maker sees it
  *
- * The supervisor maps the whole region once, to have layout_init write header, secrets and owners, and unmaps it again:
- * afterwards it only looks at what the workers say of themselves, one read-only page. It does not read a shard, so
- * nothing a worker writes there can reach the process that has the rights.
+ * The supervisor maps the whole region once, to have layout_init write header, secrets and owners, and unmaps it
+ * again: afterwards it only looks at what the workers say of themselves, one read-only page, and, while it fills
+ * the tables of the steering program, at what it wrote. It does not read a shard, so nothing a worker writes there
+ * can reach the process that has the rights.
  *
  * Must never: keep the tables mapped; follow a number that a worker wrote.
  */
@@ -131,6 +132,20 @@ region_adopt(struct region *r, int fd, int fd_ro)
 	if (rc == 0)
 		*r = adopted;
 	return rc;
+}
+
+const void *
+region_top_open(const struct region *r)
+{
+	void *top = mmap(NULL, r->layout.counters, PROT_READ, MAP_SHARED, r->fd_ro, 0);
+
+	return top == MAP_FAILED ? NULL : top;
+}
+
+void
+region_top_close(const struct region *r, const void *top)
+{
+	munmap((void *)(uintptr_t)top, r->layout.counters);
 }
 
 void

@@ -28,6 +28,13 @@ int region_open_heir(struct region *r, const struct config_tenant *config, const
  */
 int region_adopt(struct region *r, int fd, int fd_ro);
 
+/*
+ * Map what lies before the counters, read-only: header, secret, owners. No worker can write there. Returns NULL
+ * with errno set.
+ */
+const void *region_top_open(const struct region *r);
+void region_top_close(const struct region *r, const void *top);
+
 /* Unmap and close it. Children keep what they mapped. */
 void region_close(struct region *r);
 

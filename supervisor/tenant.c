@@ -1,9 +1,9 @@
 /*
- * tenant.c - all that belongs to one tenant: device, region, image, bells
+ * tenant.c - all that belongs to one tenant: device, region, image, bells, steering
  *
- * What is made here is made once and kept as long as nat64d lives: every worker, also one born years later, inherits
- * duplicates of the same descriptors. That is what lets a worker die without a queue, a packet in it or a binding being
- * lost.
+ * What is made here is made once and kept as long as nat64d lives: every worker, also one born years later,
+ * inherits duplicates of the same descriptors. That is what lets a worker die without a queue, a packet in it or a
+ * binding being lost.
  *
  * Must never: close a queue, a bell or the region while a child of the tenant lives.
  */
@@ -16,6 +16,7 @@
 #include "supervisor/bulletin.h"
 #include "supervisor/child.h"
 #include "supervisor/estate.h"
+#include "supervisor/log.h"
 #include "supervisor/tenant.h"
 
 static int
@@ -29,6 +30,55 @@ tenant_bells(struct tenant *t)
 	return 0;
 }
 
+/* Have the device deal packets as the region says. Returns 0, or -errno with what was tried in why. */
+static int
+tenant_steer_open(struct tenant *t, char *why, size_t size)
+{
+	const struct layout *l = &t->region.layout;
+	int rc = steer_open(&t->steer, l->g.addresses, why, size);
+	const uint8_t *top;
+
+	if (rc != 0)
+		return rc;
+	top = region_top_open(&t->region);
+	rc = top ? 0 : -errno;
+	if (top) {
+		rc = steer_fill(&t->steer, t->config, l, layout_header(top), (const void *)(top + l->secret),
+				((const struct layout_owners *)(const void *)(top + l->owners))->worker);
+		region_top_close(&t->region, top);
+	}
+	if (rc != 0)
+		snprintf(why, size, "cannot map the memory of the BPF program: %s", strerror(-rc));
+	if (rc == 0) {
+		rc = steer_attach(&t->steer, t->device.queue[0]);
+		if (rc != 0)
+			snprintf(why, size, "cannot attach the BPF program to device %s: %s", t->device.name, strerror(-rc));
+	}
+	if (rc != 0)
+		steer_close(&t->steer);
+	return rc;
+}
+
+/* Steer if that makes sense and is wanted; if the kernel refuses, say so and go on without. */
+static void
+tenant_steer(struct tenant *t)
+{
+	char why[256] = "";
+	int rc;
+
+	if (t->config->workers == 1 || t->config->steering == CONFIG_SWITCH_OFF) {
+		bulletin_steering(t->bulletin, t->number, STATUS_steering_off, "");
+		return;
+	}
+	rc = tenant_steer_open(t, why, sizeof(why));
+	bulletin_steering(t->bulletin, t->number, rc == 0 ? STATUS_steering_on : STATUS_steering_refused,
+			  rc == 0 ? "" : why);
+	if (rc != 0)
+		log_line(CONFIG_LOG_WARNING, "tenant %s: packets are not steered to the worker they belong to, so workers hand "
+			 "them over to each other, which is slower: %s; %swrite steering = off", t->config->name_, why,
+			 rc == -EPERM ? "grant CAP_BPF, or " : "if that shall stay so, ");
+}
+
 int
 tenant_open(struct tenant *t, char *why, size_t size)
 {
@@ -40,6 +90,7 @@ tenant_open(struct tenant *t, char *why, size_t size)
 	t->publish = (struct publish) { .fd_ro = -1 };
 	t->shift = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
 	t->device = (struct device) { .queues = 0 };
+	t->steer = (struct steer) { .program = -1, .table = -1, .blocks = -1 };
 	crew_init(&t->crew);
 
 	snprintf(why, size, "cannot make the table's shared memory");
@@ -54,11 +105,13 @@ tenant_open(struct tenant *t, char *why, size_t size)
 	}
 	if (rc == 0)
 		rc = device_open(&t->device, t->config, why, size);
-	if (rc == 0)
-		bulletin_device(t->bulletin, t->number, t->device.name);
-	else
+	if (rc != 0) {
 		tenant_close(t);
-	return rc;
+		return rc;
+	}
+	bulletin_device(t->bulletin, t->number, t->device.name);
+	tenant_steer(t);
+	return 0;
 }
 
 int
@@ -73,6 +126,7 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e)
 	t->shift = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
 	memcpy(t->bell, e->bell, sizeof(t->bell));
 	t->device = e->device;
+	t->steer = e->steer;
 	t->crew = e->crew;
 	return 0;
 }
@@ -81,6 +135,7 @@ void
 tenant_close(struct tenant *t)
 {
 	device_close(&t->device);
+	steer_close(&t->steer);
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
 		if (t->bell[w] >= 0)
 			close(t->bell[w]);

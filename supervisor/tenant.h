@@ -10,6 +10,7 @@
 #include "supervisor/publish.h"
 #include "supervisor/region.h"
 #include "supervisor/shift.h"
+#include "supervisor/steer.h"
 
 struct bulletin;
 struct estate_tenant;
@@ -22,6 +23,7 @@ struct tenant {
 	struct device device;
 	struct region region;
 	struct publish publish;
+	struct steer steer;
 	int bell[CONFIG_MAX_WORKERS];		/* eventfds */
 	const char *program;			/* nat64-worker */
 	struct crew crew;
@@ -32,13 +34,14 @@ struct tenant {
 
 /*
  * Make everything a tenant's workers inherit. number, config, gateway, bulletin and program are set by the caller.
- * Should: hold CAP_NET_ADMIN. Returns 0, or -errno with what was tried in why; then nothing is left.
+ * Should: hold CAP_NET_ADMIN, and CAP_BPF, without which packets are not steered. Returns 0, or -errno with what
+ * was tried in why; then nothing is left.
  */
 int tenant_open(struct tenant *t, char *why, size_t size);
 
 /*
- * Take over what a tenant's workers inherit from before an exec. The caller has set the same as for tenant_open. Returns
- * 0 or -errno.
+ * Take over what a tenant's workers inherit from before an exec. The caller has set the same as for tenant_open.
+ * Returns 0 or -errno.
  */
 int tenant_adopt(struct tenant *t, const struct estate_tenant *e);
 

@@ -20,6 +20,7 @@ int tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue);
 
 /* Add queues number from .. n - 1 to the device called name. Returns 0, or -errno and none was added. As tun_open. */
 int tun_widen(const char *name, unsigned from, unsigned n, int *queue);
+
 /*
  * Have the device of this queue ask a BPF program (a socket filter) which queue a packet goes to. It keeps the program, and
  * a new one takes its place. Returns 0 or -errno.

@@ -136,9 +136,9 @@ fields_are_those_of_the_contract(void **state)
 		const char *request, *names;
 	} row[] = {
 		{ "csv show status limit=1", "version,pid,uptime_seconds,generation,last_reload_ok,last_reload_message,"
-		  "name,mode,device,workers_running,bindings,sessions,received,translated,dropped\n" },
+		  "name,mode,device,workers_running,bindings,sessions,received,translated,dropped,steering\n" },
 		{ "csv show tenants", "name,mode,device,workers_running,bindings,sessions,received,translated,"
-		  "dropped\n" },
+		  "dropped,steering\n" },
 		{ "csv show workers", "tenant,worker,pid,state,restarts,last_death,received,sandbox\n" },
 		{ "csv show bindings", "tenant,protocol,ip6,port6,ip4,port4,kind,sessions,expires_seconds\n" },
 		{ "csv show sessions", "tenant,protocol,ip6,port6,ip4,port4,remote_ip4,remote_port4,state,"
@@ -300,6 +300,12 @@ attention(void **state)
 	request("text show status");
 	assert_non_null(strstr(text, "attention: blue, worker 0 is backoff\n"
 				     "attention: the sandbox of blue, worker 1 lacks seccomp, landlock\n"));
+	status.tenant[0].steering = STATUS_steering_refused;
+	snprintf(status.tenant[0].steering_why, sizeof(status.tenant[0].steering_why), "no \033rights");
+	assert_string_equal(request("text show status"), "ok\n");
+	assert_non_null(strstr(text, "not steered: no"));
+	assert_non_null(strstr(text, "rights\nattention: blue, worker 0 is backoff\n"));
+	assert_null(strchr(text, '\033'));
 	request("csv show workers");
 	assert_non_null(strstr(text, "\"seccomp,landlock\""));
 	raze_world();

@@ -33,6 +33,7 @@ prepare(void)
 	gateway.tenants = 1;
 	t->region.fd = t->region.fd_ro = t->publish.fd_ro = gateway.control;
 	t->device = (struct device) { .name = "blue", .queues = 2, .queue = { gateway.control, gateway.control } };
+	t->steer = (struct steer) { open("/dev/null", O_RDONLY | O_CLOEXEC), gateway.control, gateway.control, 16 };
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		t->bell[w] = w < 2 ? gateway.control : -1;
 	t->crew.slot[1].pid = 71;
@@ -78,9 +79,15 @@ kept(void **state)
 	fd = estate_write(&gateway, &e);
 	assert_true(estate_keep(e, true));
 	assert_int_equal(fcntl(gateway.control, F_GETFD), 0);
+	assert_int_equal(fcntl(e->tenant[0].steer.program, F_GETFD), 0);
 	assert_true(estate_keep(e, false));
+	assert_int_equal(fcntl(e->tenant[0].steer.program, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(gateway.control, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	e->tenant[0].steer.blocks = -1;
+	assert_false(estate_keep(e, true));
+	e->tenant[0].steer.program = -1;	/* none at all */
+	assert_true(estate_keep(e, true));
 	e->tenant[0].bell[1] = -1;
 	assert_false(estate_keep(e, true));
 	estate_keep(e, false);

@@ -124,6 +124,7 @@ told(void **state)
 	bulletin_death(&b, 0, 1, 77, STATUS_sigsegv, "sigsegv");
 	bulletin_death(&b, 0, 1, 78, STATUS_sigsegv, "sigsegv");
 	bulletin_spares(&b, 0, 3);
+	bulletin_steering(&b, 0, STATUS_steering_refused, "no rights");
 	assert_string_equal(s->tenant[0].device, "blue0");
 	assert_int_equal(s->tenant[0].worker[1].pid, 77);
 	assert_int_equal(s->tenant[0].worker[1].state, STATUS_running);
@@ -131,6 +132,8 @@ told(void **state)
 	assert_ptr_equal(strstr(s->tenant[0].worker[1].last_death, "sigsegv at 20"), s->tenant[0].worker[1].last_death);
 	assert_non_null(strstr(s->tenant[0].worker[1].last_death, "Z, pid 78"));
 	assert_int_equal(s->tenant[0].spares, 3);
+	assert_int_equal(s->tenant[0].steering, STATUS_steering_refused);
+	assert_string_equal(s->tenant[0].steering_why, "no rights");
 	bulletin_reload(&b, false, "no");
 	bulletin_reload(&b, true, "yes");
 	bulletin_config(&b, &config, true);
