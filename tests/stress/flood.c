@@ -3,16 +3,16 @@
  *
  *     flood CLIENT SERVER ADDRESS PORT RATE SECONDS [FLOWS]
  *
- * CLIENT and SERVER are namespace files (/run/netns/...); ADDRESS is what the client sends to. With FLOWS the datagrams
- * come in turn from so many addresses 2001:db8:100:N::9, each a subscriber of its own, which need not be the client's but
- * have a route back to nowhere: nothing is answered. Both ends are threads of one process on one clock, and both take
- * many datagrams with a system call, so that the gateway is slower than they are.
+ * CLIENT and SERVER are namespace files (/run/netns/...); ADDRESS is what the client sends to. With FLOWS the
+ * datagrams come in turn from so many addresses 2001:db8:100:N::9, each a subscriber of its own, which need not be
+ * the client's but have a route back to nowhere: nothing is answered. Both ends are threads of one process on one
+ * clock, and both take many datagrams with a system call, so that the gateway is slower than they are.
  *
  * Whoever kills a worker sends SIGUSR1 just afterwards: then the gap is measured that this made.
  *
- * Prints one line: datagrams sent, lost, duplicated; if all flows stood still for more than a millisecond, how often, the
- * median, the 99th percentile and the longest; and of the signals their number and, of the longest gap of any flow around
- * each of them, the same. Exits 0; the caller judges.
+ * Prints one line: datagrams sent, lost, duplicated; if all flows stood still for more than a millisecond, how
+ * often, the median, the 99th percentile and the longest; and of the signals their number and, of the longest gap
+ * of any flow around each of them, the same. Exits 0; the caller judges.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -385,7 +385,7 @@ replaced(void **state)
 	steer_close(&steer);
 }
 
-/* As many addresses as may be, up to the last there is. A region for them would not fit here: only its top is made. */
+/* As many addresses as may be, up to the last there is. Of the region for them only the top is made. */
 static void
 a_large_pool(void **state)
 {
@@ -478,7 +478,9 @@ fragments(void **state)
 
 		noise(b, sizeof(b));
 		b[0] = 0x45;
-		b[6] = 0x20;
+		b[6] = 0x20;		/* the first, which has ports: they decide nothing */
+		b[9] = IPPROTO_UDP;
+		put32(b + 16, pool_ip4());
 		queue = run(b, 64);
 		put16(b + 6, 1 + below(0x1fff));
 		noise(b + 20, 44);
