@@ -231,7 +231,7 @@ reload_prepare(struct gateway *g, uint64_t now)
 	char why[256], message[400];
 	int rc = 0;
 
-	caps_raise(CAPS_NETWORK);
+	caps_raise(CAPS_NETWORK | CAPS_STEER);
 	for (uint32_t t = 0; t < g->tenants && rc == 0; t++) {
 		if (!(g->reload.moving & UINT64_C(1) << t))
 			continue;

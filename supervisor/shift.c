@@ -33,6 +33,10 @@
 #define SHIFT_FILL_TIME 60000		/* ms to bring the bindings over */
 #define SHIFT_TROUBLES 3		/* early deaths of a new worker in a row that end the attempt */
 
+const struct shift shift_none = {
+	.region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 }, .steer = { -1, -1, -1, 0 },
+};
+
 const struct region *
 shift_old(const struct tenant *t)
 {
@@ -46,13 +50,16 @@ swap(struct tenant *t)
 	const struct config_tenant *config = t->config;
 	struct publish publish = t->publish;
 	struct region region = t->region;
+	struct steer steer = t->steer;
 
 	t->config = s->config;
 	t->publish = s->publish;
 	t->region = s->region;
+	t->steer = s->steer;
 	s->config = config;
 	s->publish = publish;
 	s->region = region;
+	s->steer = steer;
 	s->swapped = !s->swapped;
 }
 
@@ -63,6 +70,7 @@ discard(struct tenant *t)
 	struct shift *s = &t->shift;
 
 	crew_drop_next(t);
+	steer_attach(&t->steer, t->device.queue[0]);
 	caps_raise(CAPS_NETWORK);
 	if (s->config)
 		device_unroute_extra(&t->device, s->config, t->config);
@@ -73,6 +81,21 @@ discard(struct tenant *t)
 	s->phase = SHIFT_NONE;
 }
 
+/*
+ * The new steering, if it is wanted. Also when only one worker will be left: the queues of the others are to be read to
+ * their ends, so nothing more may come into them.
+ */
+static void
+prepare_steering(struct tenant *t, const struct crew_ground *ground)
+{
+	struct shift *s = &t->shift;
+
+	s->steering = TENANT_STEER_OFF;
+	if (ground->config->steering == CONFIG_SWITCH_OFF || (ground->config->workers == 1 && t->config->workers == 1))
+		return;
+	s->steering = tenant_steer_make(&s->steer, ground, s->steering_why, sizeof(s->steering_why));
+}
+
 int
 shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now, char *why, size_t size)
 {
@@ -80,7 +103,7 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 	const struct crew_ground ground = { config, &s->region, &s->publish, &t->region };
 	int rc;
 
-	*s = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
+	*s = shift_none;
 	snprintf(why, size, "cannot make the new table's shared memory");
 	rc = region_open_heir(&s->region, config, &t->region);
 	if (rc == 0) {
@@ -100,8 +123,10 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 		snprintf(why, size, "cannot add queues to device %s", t->device.name);
 		rc = device_widen(&t->device, config->workers);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		prepare_steering(t, &ground);
 		rc = device_route_extra(&t->device, config, t->config, why, size);
+	}
 	if (rc == 0)
 		s->config = config;	/* from here on its routes are there */
 	for (uint32_t w = 0; rc == 0 && w < config->workers; w++) {
@@ -119,6 +144,8 @@ shift_begin(struct tenant *t, uint64_t now)
 {
 	t->crew.shifting = true;
 	t->crew.restart = 0;
+	if (t->shift.steer.program >= 0)	/* to where a packet will belong; if that is not so yet, it is handed over */
+		steer_attach(&t->shift.steer, t->device.queue[0]);
 	for (unsigned w = 0; w < t->config->workers; w++)
 		crew_order(t, w, w < t->shift.config->workers ? IMAGE_DRAIN : IMAGE_EMPTY);
 	t->shift.looked = false;
@@ -221,6 +248,9 @@ shift_commit(struct tenant *t)
 {
 	for (unsigned w = 0; w < t->config->workers; w++)
 		crew_order(t, w, IMAGE_WORK);
+	if (t->steer.program < 0)
+		steer_attach(&t->steer, t->device.queue[0]);
+	tenant_steer_tell(t, t->config->workers == 1 ? TENANT_STEER_OFF : t->shift.steering, t->shift.steering_why);
 	t->shift.phase = SHIFT_SETTLE;
 }
 
@@ -312,4 +342,5 @@ shift_close(struct tenant *t)
 {
 	publish_close(&t->shift.publish);
 	region_close(&t->shift.region);
+	steer_close(&t->shift.steer);
 }

@@ -6,6 +6,7 @@
 
 #include "supervisor/publish.h"
 #include "supervisor/region.h"
+#include "supervisor/steer.h"
 
 struct tenant;
 
@@ -26,11 +27,16 @@ struct shift {
 	bool looked;
 	struct region region;
 	struct publish publish;
+	struct steer steer;
 	const struct config_tenant *config;
+	int steering;			/* how the new steering went, as for tenant_steer_tell */
+	char steering_why[256];
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC */
 	uint64_t progress[CONFIG_MAX_WORKERS];	/* of each worker when we looked first */
 	const char *wrong;		/* why it failed; NULL: it did not */
 };
+
+extern const struct shift shift_none;	/* nothing under way */
 
 /*
  * Make what the tenant needs for config: table, image, queues, routes, workers that wait. Nothing changes for those at

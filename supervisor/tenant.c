@@ -30,53 +30,61 @@ tenant_bells(struct tenant *t)
 	return 0;
 }
 
-/* Have the device deal packets as the region says. Returns 0, or -errno with what was tried in why. */
-static int
-tenant_steer_open(struct tenant *t, char *why, size_t size)
+int
+tenant_steer_make(struct steer *s, const struct crew_ground *ground, char *why, size_t size)
 {
-	const struct layout *l = &t->region.layout;
-	int rc = steer_open(&t->steer, l->g.addresses, why, size);
+	const struct layout *l = &ground->region->layout;
+	int rc = steer_open(s, l->g.addresses, why, size);
 	const uint8_t *top;
 
 	if (rc != 0)
 		return rc;
-	top = region_top_open(&t->region);
+	top = region_top_open(ground->region);
 	rc = top ? 0 : -errno;
 	if (top) {
-		rc = steer_fill(&t->steer, t->config, l, layout_header(top), (const void *)(top + l->secret),
+		rc = steer_fill(s, ground->config, l, layout_header(top), (const void *)(top + l->secret),
 				((const struct layout_owners *)(const void *)(top + l->owners))->worker);
-		region_top_close(&t->region, top);
+		region_top_close(ground->region, top);
 	}
-	if (rc != 0)
-		snprintf(why, size, "cannot map the memory of the BPF program: %s", strerror(-rc));
-	if (rc == 0) {
-		rc = steer_attach(&t->steer, t->device.queue[0]);
-		if (rc != 0)
-			snprintf(why, size, "cannot attach the BPF program to device %s: %s", t->device.name, strerror(-rc));
-	}
-	if (rc != 0)
-		steer_close(&t->steer);
+	if (rc == 0)
+		return 0;
+	snprintf(why, size, "cannot map the memory of the BPF program: %s", strerror(-rc));
+	steer_close(s);
 	return rc;
+}
+
+void
+tenant_steer_tell(const struct tenant *t, int rc, const char *why)
+{
+	enum status_steering steering = rc == 0 ? STATUS_steering_on : STATUS_steering_refused;
+
+	if (rc == TENANT_STEER_OFF)
+		steering = STATUS_steering_off;
+	bulletin_steering(t->bulletin, t->number, steering, rc < 0 ? why : "");
+	if (rc < 0)
+		log_line(CONFIG_LOG_WARNING, "tenant %s: packets are not steered to the worker they belong to, so workers hand "
+			 "them over to each other, which is slower: %s; %swrite steering = off", t->config->name_, why,
+			 rc == -EPERM ? "grant CAP_BPF, or " : "if that shall stay so, ");
 }
 
 /* Steer if that makes sense and is wanted; if the kernel refuses, say so and go on without. */
 static void
 tenant_steer(struct tenant *t)
 {
+	const struct crew_ground ground = { t->config, &t->region, &t->publish, NULL };
 	char why[256] = "";
-	int rc;
+	int rc = TENANT_STEER_OFF;
 
-	if (t->config->workers == 1 || t->config->steering == CONFIG_SWITCH_OFF) {
-		bulletin_steering(t->bulletin, t->number, STATUS_steering_off, "");
-		return;
+	if (t->config->workers > 1 && t->config->steering != CONFIG_SWITCH_OFF) {
+		rc = tenant_steer_make(&t->steer, &ground, why, sizeof(why));
+		if (rc == 0) {
+			rc = steer_attach(&t->steer, t->device.queue[0]);
+			snprintf(why, sizeof(why), "cannot attach the BPF program to device %s: %s", t->device.name, strerror(-rc));
+		}
+		if (rc != 0)
+			steer_close(&t->steer);
 	}
-	rc = tenant_steer_open(t, why, sizeof(why));
-	bulletin_steering(t->bulletin, t->number, rc == 0 ? STATUS_steering_on : STATUS_steering_refused,
-			  rc == 0 ? "" : why);
-	if (rc != 0)
-		log_line(CONFIG_LOG_WARNING, "tenant %s: packets are not steered to the worker they belong to, so workers hand "
-			 "them over to each other, which is slower: %s; %swrite steering = off", t->config->name_, why,
-			 rc == -EPERM ? "grant CAP_BPF, or " : "if that shall stay so, ");
+	tenant_steer_tell(t, rc, why);
 }
 
 int
@@ -88,7 +96,7 @@ tenant_open(struct tenant *t, char *why, size_t size)
 		t->bell[w] = -1;
 	t->region = (struct region) { .fd = -1, .fd_ro = -1 };
 	t->publish = (struct publish) { .fd_ro = -1 };
-	t->shift = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
+	t->shift = shift_none;
 	t->device = (struct device) { .queues = 0 };
 	t->steer = (struct steer) { .program = -1, .table = -1, .blocks = -1 };
 	crew_init(&t->crew);
@@ -123,7 +131,7 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e)
 		rc = publish_adopt(&t->publish, e->image);
 	if (rc != 0)
 		return rc;
-	t->shift = (struct shift) { .region = { .fd = -1, .fd_ro = -1 }, .publish = { .fd_ro = -1 } };
+	t->shift = shift_none;
 	memcpy(t->bell, e->bell, sizeof(t->bell));
 	t->device = e->device;
 	t->steer = e->steer;

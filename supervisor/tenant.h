@@ -51,6 +51,16 @@ void tenant_close(struct tenant *t);
 /* Start a worker as a spare. *assign is the pipe it waits at, owned by the caller. Returns its pid or -errno. */
 pid_t tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign);
 
+/*
+ * Make the program that steers packets to the workers that will stand on this ground; steer_attach then lets the device
+ * use it. Should: hold CAP_BPF. Returns 0, or -errno with what was tried in why; then nothing is open.
+ */
+int tenant_steer_make(struct steer *s, const struct crew_ground *ground, char *why, size_t size);
+
+/* Tell the world: 0 steered, -errno refused, as why says, or TENANT_STEER_OFF: nobody asked for it. */
+#define TENANT_STEER_OFF 1
+void tenant_steer_tell(const struct tenant *t, int rc, const char *why);
+
 /* Wake worker w. */
 void tenant_ring(const struct tenant *t, unsigned w);
 

@@ -229,6 +229,8 @@ turn(struct loop *l)
 
 	atomic_store_64(&l->line->progress, l->line->progress + 1);
 	take_order(l);
+	if (l->order == IMAGE_STOP)
+		return;			/* not one packet more: who has drained leaves nothing between workers */
 	take_configuration(l);
 	l->now = clock_now(l);
 	n = l->order == IMAGE_DRAIN ? 0 : from_queue(l);

@@ -83,7 +83,6 @@ everything()
 	queues 1
 	moved 'max-sessions = 100k'
 	WORKERS=2 moved
-	[ -z "$(ip -n "n64t-$$-gateway" route show 198.51.100.16/29)" ]
 }
 
 # Workers die while they move, old ones and new ones.
