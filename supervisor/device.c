@@ -9,6 +9,10 @@
  * so the switches that cause them are set before the device comes up. They are the device's own and go with it. A
  * switch that cannot be set (a read-only /proc in a container) costs a few stray packets, counted as what they are.
  *
+ * While nat64d runs the device is persistent: it stays, with its routes, when nat64d and all workers are killed at once,
+ * and the next nat64d attaches to it again. Its alias says whose it is, so that one whose owner left no other trace
+ * is known for what it is, and removed, instead of standing in the way.
+ *
  * Must never: change a switch of another device or of the host; leave a route or a device behind.
  */
 #include <errno.h>
@@ -110,10 +114,26 @@ device_forget(struct rtnl *r, const struct rtnl_net *to, unsigned index)
 	return 0;
 }
 
+/* For a device that was there before: the route may be, too, and be ours. */
 static int
-device_set_up(struct device *d, const struct config_tenant *config, struct rtnl *r, char *why, size_t size)
+device_repair(struct rtnl *r, const struct rtnl_net *to, unsigned index)
 {
-	char text[ADDRESS_TEXT];
+	int rc = rtnl_route_add(r, to, index);
+
+	return rc == -EEXIST && rtnl_route_there(r, to, index) ? 0 : rc;
+}
+
+void
+device_mark(char out[RTNL_ALIAS], const char *run_dir, const char *tenant)
+{
+	snprintf(out, RTNL_ALIAS, "nat64d:%s:%s", run_dir, tenant);
+}
+
+static int
+device_set_up(struct device *d, const struct config_tenant *config, const char *run_dir, struct rtnl *r,
+	      device_route_fn *route, char *why, size_t size)
+{
+	char text[ADDRESS_TEXT], mark[RTNL_ALIAS];
 	int rc;
 
 	d->index = if_nametoindex(d->name);
@@ -123,12 +143,15 @@ device_set_up(struct device *d, const struct config_tenant *config, struct rtnl 
 		return rc;
 	}
 	device_switches(d);
-	rc = rtnl_link_up(r, d->index, config->mtu, config->queue_length);
+	device_mark(mark, run_dir, config->name_);
+	rc = rtnl_link_alias(r, d->index, mark);
+	if (rc == 0)
+		rc = rtnl_link_up(r, d->index, config->mtu, config->queue_length);
 	if (rc != 0) {
 		snprintf(why, size, "cannot bring up device %s with mtu %u", d->name, config->mtu);
 		return rc;
 	}
-	rc = config->routes ? device_routes(d, config, r, rtnl_route_add, text) : 0;
+	rc = config->routes ? device_routes(d, config, r, route, text) : 0;
 	if (rc == -EEXIST)
 		snprintf(why, size, "there is a route to %s already; remove it, or write routes = no", text);
 	else if (rc != 0)
@@ -136,29 +159,85 @@ device_set_up(struct device *d, const struct config_tenant *config, struct rtnl 
 	return rc;
 }
 
-int
-device_open(struct device *d, const struct config_tenant *config, char *why, size_t size)
+/* d has its queues: do the rest, or remove it. */
+static int
+device_finish(struct device *d, const struct config_tenant *config, const char *run_dir, device_route_fn *route,
+	      char *why, size_t size)
 {
-	struct rtnl *r;
-	int rc = tun_open(d->name, config->device.s, config->workers, d->queue);
+	struct rtnl *r = rtnl_open();
+	int rc = r ? 0 : -errno;
 
-	d->queues = 0;
-	if (rc != 0) {
-		snprintf(why, size, "cannot create the TUN device %s", config->device.s);
-		return rc;
-	}
 	d->queues = config->workers;
-	r = rtnl_open();
-	if (!r) {
-		rc = -errno;
-		snprintf(why, size, "cannot open a netlink socket");
-	} else {
-		rc = device_set_up(d, config, r, why, size);
+	if (r) {
+		rc = device_set_up(d, config, run_dir, r, route, why, size);
 		rtnl_close(r);
+	} else {
+		snprintf(why, size, "cannot open a netlink socket");
 	}
 	if (rc != 0)
 		device_close(d);
 	return rc;
+}
+
+int
+device_open(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
+{
+	int rc = tun_open(d->name, config->device.s, config->workers, d->queue);
+
+	d->queues = d->index = 0;
+	if (rc == 0)
+		return device_finish(d, config, run_dir, rtnl_route_add, why, size);
+	snprintf(why, size, "cannot create the TUN device %s", config->device.s);
+	return rc;
+}
+
+int
+device_adopt(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
+{
+	return device_finish(d, config, run_dir, device_repair, why, size);
+}
+
+int
+device_persist(const struct device *d)
+{
+	return tun_persist(d->queue[0], true);
+}
+
+#define DEVICE_SWEEP 256		/* at most so many are deleted at once */
+
+struct device_sweeping {
+	char mark[RTNL_ALIAS];
+	const unsigned *keep;
+	unsigned n, found, index[DEVICE_SWEEP];
+};
+
+static void
+device_swept(const struct rtnl_link *link, void *user)
+{
+	struct device_sweeping *s = user;
+
+	if (strncmp(link->alias, s->mark, strlen(s->mark)) != 0 || s->found == DEVICE_SWEEP)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->keep[i] == link->index)
+			return;
+	s->index[s->found++] = link->index;
+}
+
+int
+device_sweep(const char *run_dir, const unsigned *keep, unsigned n)
+{
+	struct device_sweeping s = { .keep = keep, .n = n };
+	struct rtnl *r = rtnl_open();
+	int rc = r ? 0 : -errno;
+
+	device_mark(s.mark, run_dir, "");
+	if (r)
+		rc = rtnl_links(r, device_swept, &s);
+	for (unsigned i = 0; i < s.found && rc == 0; i++)
+		rc = rtnl_link_remove(r, s.index[i]);
+	rtnl_close(r);
+	return rc == 0 ? (int)s.found : rc;
 }
 
 void
@@ -185,6 +264,17 @@ device_present(const struct device *d)
 void
 device_close(struct device *d)
 {
+	struct rtnl *r;
+
+	if (d->queues == 0)
+		return;
+	tun_persist(d->queue[0], false);
 	tun_close(d->queues, d->queue);
 	d->queues = 0;
+	if (d->index == 0 || !device_present(d))
+		return;
+	r = rtnl_open();		/* a service manager keeps the queues, or a worker that could not be killed */
+	if (r)
+		rtnl_link_remove(r, d->index);
+	rtnl_close(r);
 }

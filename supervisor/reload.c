@@ -116,6 +116,8 @@ reload_compare(const char *kind, const char *where, const void *old, const void 
 static void
 reload_apply(struct gateway *g, struct config *new, const bool *changed)
 {
+	int rc;
+
 	for (uint32_t t = 0; t < g->tenants; t++) {
 		struct tenant *tenant = &g->tenant[t];
 
@@ -131,6 +133,10 @@ reload_apply(struct gateway *g, struct config *new, const bool *changed)
 	bulletin_config(&g->bulletin, new, true);
 	free(g->config);
 	g->config = new;
+	rc = estate_write(g);
+	if (rc != 0)
+		log_line(CONFIG_LOG_WARNING, "cannot write %s: %s; after a crash the configuration before this one is compared",
+			 g->left.path, strerror(-rc));
 }
 
 static bool

@@ -14,6 +14,8 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin # the tools of the packages, whatever else is
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=$(cd "$top" && realpath "${B:-build}")
 T=/tmp/n64t-$$
+# shellcheck disable=SC2034 # a run directory on a tmpfs, for tests that write RUN=$SHM: what is there outlives nat64d
+SHM=/dev/shm/n64t-$$
 # shellcheck disable=SC2034 # used by the tests
 SERVER=64:ff9b::203.0.113.2
 passed=0 failed=0
@@ -100,7 +102,7 @@ remove()
 		rm -rf "/etc/netns/$name"
 	done
 	rmdir /etc/netns 2>/dev/null || true
-	rm -rf "$dir"
+	rm -rf "$dir" "/dev/shm/n64t-$1"
 }
 
 # leftovers - remove what tests left that no longer live
@@ -108,7 +110,7 @@ leftovers()
 {
 	local pid
 
-	for pid in $( (ip netns list; ls /tmp) | sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
+	for pid in $( (ip netns list; ls /tmp /dev/shm) | sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
 		[ -e "/proc/$pid" ] || remove "$pid"
 	done
 }
@@ -177,7 +179,7 @@ config()
 {
 	cat >"$T/nat64.ini" <<-END
 		[gateway]
-		run-dir = $T/run
+		run-dir = ${RUN:-$T/run}
 		${GATEWAY:-metrics = 127.0.0.1:9640}
 
 		[tenant lab]
@@ -223,7 +225,7 @@ gateway_stop()
 # ctl WORD... - nat64ctl of the gateway under test
 ctl()
 {
-	"$B/nat64ctl" -s "$T/run/control.sock" "$@"
+	"$B/nat64ctl" -s "${RUN:-$T/run}/control.sock" "$@"
 }
 
 # pick EXPRESSION - of the JSON on stdin, which is d; lists are printed with blanks between
@@ -338,7 +340,7 @@ check()
 		echo "    --- the gateway's log"
 		tail -20 "$T/gateway-nat64d.log" | sed 's/^/    /'
 		echo "    --- its counters"
-		{ timeout 5 "$B/nat64ctl" -s "$T/run/control.sock" --csv show counters 2>&1 || true; } | grep -v ',0$' |
+		{ timeout 5 "$B/nat64ctl" -s "${RUN:-$T/run}/control.sock" --csv show counters 2>&1 || true; } | grep -v ',0$' |
 			sed 's/^/    /' || true
 	fi
 }

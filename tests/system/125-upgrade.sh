@@ -41,7 +41,7 @@ build_others()
 {
 	other newer '' '' bulletin.o estate.o options.o upgrade.o
 	other state 's/define ESTATE_VERSION .*/define ESTATE_VERSION 4711/' supervisor/estate.h estate.o
-	other layout 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' shm/layout.h estate.o
+	other layout 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' shm/layout.h upgrade.o
 	other strict 's/"c:"/"C:"/' supervisor/options.c options.o
 	other late 's/g->estate, getpid()/g->estate, 1/' supervisor/main.c main.o
 	[ "$("$T/newer" --version)" = 'nat64d 9.9.9' ]
@@ -265,7 +265,7 @@ host()
 	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
 	ip -4 -n "n64t-$$-gateway" route show table all | sort
 	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
-	find "$T/run" -type s -o -name '*.pid'
+	find "$SHM" -mindepth 1
 }
 
 settled()
@@ -314,7 +314,8 @@ stopped_at_once()
 	diff "$T/before" "$T/after"
 }
 
-# When the new program cannot take over after all, behind the point of no return, it leaves nothing.
+# When the new program cannot take over after all, behind the point of no return, the workers go on, and a start takes
+# over from them.
 too_late()
 {
 	local pid
@@ -325,8 +326,15 @@ too_late()
 	exits 1 ctl upgrade
 	cat "$T/said"
 	wait_for 5 gone "$pid"
-	wait_for 5 as_before
 	grep -q 'cannot take over from the nat64d before' "$T/gateway-nat64d.log"
+	ping_server
+	replace "$build/nat64d"
+	gateway_start
+	grep -q 'goes on with the bindings' "$T/gateway-nat64d.log"
+	[ "$(ctl --json show bindings | pick "len(d['bindings'])")" -gt 0 ]
+	ping_server
+	gateway_stop
+	wait_for 5 as_before
 }
 
 as_before()
@@ -335,8 +343,9 @@ as_before()
 }
 
 net_up
+RUN=$SHM
 WORKERS=2 config
-mkdir "$T/bin" "$T/www" "$T/run"
+mkdir "$T/bin" "$T/www" "$SHM"
 cp "$B"/nat64{d,-worker,-ctld} "$T/bin"
 ln -s "$B/nat64ctl" "$T/bin"
 head -c 9000000 /dev/urandom >"$T/www/file"
