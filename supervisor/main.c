@@ -38,6 +38,7 @@
 #define MAIN_TROUBLES 6			/* early deaths in a row, before anything ran, that end the start */
 #define MAIN_LEAVE 3000			/* ms children may take to leave; then they are killed */
 #define MAIN_KILLED 2000		/* ms a killed one may take */
+#define MAIN_TRIES 50			/* 20 ms apart, for addresses that a predecessor's child still holds */
 
 static struct gateway main_gateway;
 
@@ -94,24 +95,41 @@ main_run_directory(struct gateway *g)
 	return rc == 0 ? true : main_failed(why, rc);
 }
 
+/* Is an address taken by the nat64-ctld of a predecessor on its way out, perhaps? Then wait a moment. */
+static bool
+main_again(const struct gateway *g, int rc, unsigned *tries)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+
+	if (rc != -EADDRINUSE || !g->legacy.found || *tries == MAIN_TRIES)
+		return false;
+	++*tries;
+	nanosleep(&moment, NULL);
+	return true;
+}
+
 static bool
 main_sockets(struct gateway *g)
 {
 	const struct config_gateway *config = &g->config->gateway;
+	unsigned tries = 0;
 	char why[256];
 	uint32_t gid;
-	int rc;
+	int rc = host_group(&gid, config->control_group.s);
 
-	rc = host_group(&gid, config->control_group.s);
 	if (rc != 0)
 		return main_failed("[gateway] control-group", rc);
-	g->control = rundir_control(&g->rundir, config->control.s, gid, why, sizeof(why));
+	do
+		g->control = rundir_control(&g->rundir, config->control.s, gid, why, sizeof(why));
+	while (main_again(g, g->control, &tries));
 	if (g->control < 0)
 		return main_failed(why, g->control);
 	for (uint32_t i = 0; i < config->metrics.n; i++) {
 		if (config->metrics.item[i].family == 0)
 			continue;
-		rc = rundir_metrics(&config->metrics.item[i], why, sizeof(why));
+		do
+			rc = rundir_metrics(&config->metrics.item[i], why, sizeof(why));
+		while (main_again(g, rc, &tries));
 		if (rc < 0) {
 			log_line(CONFIG_LOG_ERROR, "%s: %s; set metrics to another address or off", why, strerror(-rc));
 			return false;

@@ -123,8 +123,8 @@ orphan_open(uint64_t word, const char *program, uint32_t uid)
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
 		return -errno;
-	if (orphan_look(&s, pid) == 0 && orphan_word(pid) == word && strcmp(s.program, program) == 0 &&
-	    (s.uid == uid || s.uid == 0))
+	if (!orphan_gone(pidfd, 0) && orphan_look(&s, pid) == 0 && orphan_word(pid) == word &&
+	    strcmp(s.program, program) == 0 && (s.uid == uid || s.uid == 0))
 		return pidfd;
 	close(pidfd);
 	return -ESRCH;

@@ -243,6 +243,92 @@ counter()
 	ctl --json show counters | pick "sum(c['value'] for c in d['counters'] if c['name'] == '$1')"
 }
 
+# bindings - one line each, without what time changes
+bindings()
+{
+	ctl --json show bindings | python3 -c 'import json, sys
+for b in json.load(sys.stdin)["bindings"]:
+	print(b["protocol"], b["ip6"], b["port6"], b["ip4"], b["port4"])' | sort
+}
+
+# sessions - likewise
+sessions()
+{
+	ctl --json show sessions | python3 -c 'import json, sys
+for s in json.load(sys.stdin)["sessions"]:
+	print(s["protocol"], s["ip6"], s["port6"], s["ip4"], s["port4"], s["remote_ip4"], s["remote_port4"], s["state"])' | sort
+}
+
+# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back
+counters_grow()
+{
+	python3 -c 'import json, sys
+before, after = (json.load(open(f))["counters"] for f in sys.argv[1:])
+key = lambda c: (c["tenant"], c["name"], c["from"])
+now = {key(c): c["value"] for c in after}
+back = [key(c) for c in before if now[key(c)] < c["value"]]
+print("counters that stepped back:", back)
+sys.exit(bool(back))' "$1" "$2"
+}
+
+# flood_start RATE SECONDS - numbered datagrams from the client to the server's port 9, in the background
+flood_start()
+{
+	"$B/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 "$1" "$2" \
+		>"$T/flood" 2>&1 &
+	echo $! >"$T/flood.pid"
+}
+
+# flooding - is it still on? Otherwise there was no load.
+flooding()
+{
+	alive "$(cat "$T/flood.pid")"
+}
+
+# flood_end - wait for it; $T/flood says what arrived
+flood_end()
+{
+	wait "$(cat "$T/flood.pid")"
+	cat "$T/flood"
+}
+
+# host - all that nat64d could have changed in the gateway, and what is in its run directory
+host()
+{
+	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
+	ip -4 -n "n64t-$$-gateway" route show table all | sort
+	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
+	find "${RUN:-$T/run}" -mindepth 1 2>/dev/null || true
+}
+
+# settled - has the kernel added its own routes to the gateway's new links?
+settled()
+{
+	[ "$(ip -6 -n "n64t-$$-gateway" route show table local type multicast | grep -c ff00)" = 3 ]
+	[ "$(ip -6 -n "n64t-$$-gateway" route show table local | grep -c '^local fe80')" = 3 ]
+}
+
+# nothing_left - is the gateway as `host` found it in $T/before, and no process of ours there?
+nothing_left()
+{
+	host | diff "$T/before" -
+	[ -z "$(ours)" ]
+}
+
+# ours - the pids of nat64d and its children that live, whichever start they are from
+ours()
+{
+	local sid pid
+
+	while read -r sid; do
+		for pid in $(pgrep -s "$sid" nat64 || true); do
+			if alive "$pid"; then
+				echo "$pid"
+			fi
+		done
+	done <"$T/pids"
+}
+
 # listening NAMESPACE PORT - does somebody there take TCP connections on it?
 listening()
 {

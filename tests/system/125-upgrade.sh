@@ -67,12 +67,6 @@ version()
 	ctl --json show status | pick "d['version']"
 }
 
-bindings()
-{
-	ctl --json show bindings | pick "sorted(' '.join(str(b[k]) for k in
-		('protocol', 'ip6', 'port6', 'ip4', 'port4')) for b in d['bindings'])"
-}
-
 # powers - what nat64d itself has: capabilities, resource limits, and how many descriptors
 powers()
 {
@@ -84,18 +78,6 @@ powers()
 same_powers()
 {
 	powers | diff "$T/powers-before" -
-}
-
-# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back
-counters_grow()
-{
-	python3 -c 'import json, sys
-before, after = (json.load(open(f))["counters"] for f in sys.argv[1:])
-key = lambda c: (c["tenant"], c["name"], c["from"])
-now = {key(c): c["value"] for c in after}
-back = [key(c) for c in before if now[key(c)] < c["value"]]
-print("counters that stepped back:", back)
-sys.exit(bool(back))' "$1" "$2"
 }
 
 # upgraded TO - go over to what is installed: the pid and the bindings stay, every process is new
@@ -258,20 +240,6 @@ worker_killed()
 	wait_for 10 running 2
 	ping_server
 	[ -z "$(comm -12 <(echo "$before") <(children))" ]
-}
-
-host()
-{
-	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
-	ip -4 -n "n64t-$$-gateway" route show table all | sort
-	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
-	find "$SHM" -mindepth 1
-}
-
-settled()
-{
-	[ "$(ip -6 -n "n64t-$$-gateway" route show table local type multicast | grep -c ff00)" = 3 ]
-	[ "$(ip -6 -n "n64t-$$-gateway" route show table local | grep -c '^local fe80')" = 3 ]
 }
 
 # SIGTERM as soon as the old program gives over: it may wait until the new one hears it, which is replacing children.

@@ -78,6 +78,7 @@ known(void **state)
 	assert_false(orphan_gone(pidfd, 0));
 	orphan_kill(pidfd);
 	assert_true(orphan_gone(pidfd, 5000));
+	assert_int_equal(orphan_open(word, "cat", uid), -ESRCH);	/* it still has its pid, but nothing else */
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(orphan_open(word, "cat", uid), -ESRCH);
 	close(pidfd);
