@@ -165,7 +165,9 @@ memory_claim(const char *path, const char **wrong)
 	struct stat st;
 
 	if (fd < 0) {
-		*wrong = rc == -ELOOP ? "it is a symbolic link" : strerror(-rc);
+		*wrong = rc == -ELOOP ? "it is a symbolic link" : lstat(path, &st) == 0 ? memory_foreign(&st) : NULL;
+		if (!*wrong)
+			*wrong = strerror(-rc);
 		return rc;
 	}
 	*wrong = fstat(fd, &st) == 0 ? memory_foreign(&st) : strerror(errno);

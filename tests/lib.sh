@@ -318,15 +318,13 @@ nothing_left()
 # ours - the pids of nat64d and its children that live, whichever start they are from
 ours()
 {
-	local sid pid
+	local pid
 
-	while read -r sid; do
-		for pid in $(pgrep -s "$sid" nat64 || true); do
-			if alive "$pid"; then
-				echo "$pid"
-			fi
-		done
-	done <"$T/pids"
+	for pid in $(pgrep -s "$(paste -sd, "$T/pids")" nat64 || true); do
+		if alive "$pid"; then
+			echo "$pid"
+		fi
+	done
 }
 
 # listening NAMESPACE PORT - does somebody there take TCP connections on it?

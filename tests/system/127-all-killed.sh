@@ -116,10 +116,16 @@ manager_ready()
 	tail -1 "$T/gateway-env.log" | grep -q 'manager: ready .* keeps 2$'
 }
 
+# With the powers that the service has, no others.
 under_manager()
 {
+	local powers
+
+	powers=$(sed -n 's/^CapabilityBoundingSet=//p' "$top/packaging/nat64d.service" | tr 'A-Z \n' 'a-z,,' |
+		sed 's/cap_/+/g; s/,$//')
 	: >"$T/gateway-env.log"
-	start gateway env PIDS="$T/pids" python3 "$top/tests/manager.py" "$B/nat64d" -c "$T/nat64.ini"
+	start gateway env PIDS="$T/pids" python3 "$top/tests/manager.py" setpriv --no-new-privs --bounding-set="-all,$powers" \
+		"$B/nat64d" -c "$T/nat64.ini"
 	cp "$T/pid" "$T/manager"
 	wait_for 20 manager_ready
 	talk
