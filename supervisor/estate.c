@@ -250,9 +250,6 @@ estate_sane(struct estate *e)
 		    tenant->queues != e->config.tenant[t].workers || tenant->queues > CONFIG_MAX_WORKERS)
 			return false;
 	}
-	for (unsigned c = 0; c < ESTATE_CHILDREN; c++)
-		if (!orphan_whole(e->child[c]))
-			return false;
 	return true;
 }
 
@@ -313,12 +310,10 @@ estate_load(int fd, size_t *size)
 	return NULL;
 }
 
+/* Is this a file that a nat64d wrote, every bit of it? Blanks out the children. Returns NULL or what is wrong. */
 static const char *
-estate_examine(struct estate *e, char *file, size_t size)
+estate_whole(struct estate_head *h, uint64_t *child, char *file, size_t size)
 {
-	struct estate_head *h = &e->head;
-	const char *wrong;
-
 	memcpy(h, file, sizeof(*h));
 	h->program[sizeof(h->program) - 1] = '\0';
 	if (h->magic != ESTATE_MAGIC)
@@ -328,31 +323,42 @@ estate_examine(struct estate *e, char *file, size_t size)
 	if (h->size != size || size % 8 != 0 || !estate_part_fits(&h->children, size, ESTATE_CHILDREN) ||
 	    h->children.size != sizeof(uint64_t))
 		return "the state of the nat64d before has another size than it says";
-	memcpy(e->child, file + h->children.at, h->children.n * sizeof(uint64_t));
+	memcpy(child, file + h->children.at, h->children.n * sizeof(uint64_t));
 	memset(file + h->children.at, 0, h->children.n * sizeof(uint64_t));
 	memset(file + offsetof(struct estate_head, sum), 0, sizeof(h->sum));
 	if (estate_sum(file, size) != h->sum)
 		return "the state of the nat64d before is damaged";
-	wrong = estate_parse(e, file, size);
-	if (!wrong && !estate_sane(e))
-		wrong = "the state of the nat64d before contradicts itself";
-	return wrong;
+	for (unsigned c = 0; c < ESTATE_CHILDREN; c++)
+		if (!orphan_whole(child[c]))
+			return "a process in the state of the nat64d before is damaged";
+	return NULL;
 }
 
 const char *
 estate_read(int fd, struct estate **e)
 {
+	uint64_t child[ESTATE_CHILDREN] = { 0 };
+	struct estate_head head;
 	const char *wrong;
 	size_t size;
 	char *file = estate_load(fd, &size);
 
 	if (!file)
 		return "there is no state of a nat64d to take over";
-	*e = calloc(1, sizeof(**e));
-	wrong = *e ? estate_examine(*e, file, size) : "there is no memory";
+	wrong = estate_whole(&head, child, file, size);
+	*e = wrong ? NULL : calloc(1, sizeof(**e));
+	if (*e) {
+		(*e)->head = head;
+		memcpy((*e)->child, child, sizeof(child));
+		wrong = estate_parse(*e, file, size);
+		if (!wrong && !estate_sane(*e))
+			wrong = "the state of the nat64d before contradicts itself";
+		if (wrong)
+			free(*e);
+	} else if (!wrong) {
+		wrong = "there is no memory";
+	}
 	free(file);
-	if (wrong)
-		free(*e);
 	return wrong;
 }
 

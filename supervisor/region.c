@@ -144,7 +144,7 @@ region_claim(struct region *r, const char *directory, const char *file, uint64_t
 	struct region claimed = { .fd = -1, .fd_ro = -1 };
 	char path[PATH_MAX];
 	const char *wrong;
-	uint64_t found;
+	uint64_t found = 0;
 
 	if (!*file || strchr(file, '/') || strlen(file) >= sizeof(claimed.file))
 		return "it was not kept in a file";

@@ -19,6 +19,8 @@
 #include "supervisor/notify.h"
 #include "supervisor/store.h"
 
+_Static_assert(STORE_MOST == CONFIG_MAX_TENANTS * CONFIG_MAX_WORKERS, "room for all queues");
+
 #define STORE_FIRST 3			/* the number of the first descriptor that is handed over */
 
 static void

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """manager.py COMMAND... - a stand-in for systemd: runs a service of Type=notify, keeps its descriptors, restarts it
 
-Speaks the protocol of sd_notify(3) and sd_listen_fds(3) as systemd does: only the main process is heard; FDSTORE=1 keeps the
-descriptors that come with it under FDNAME, the same one only once; FDSTOREREMOVE=1 drops them; without FDPOLL=0 one that shows
-an error is dropped. When the main process dies of a signal or fails, what is left of its session is killed (KillMode=mixed) and
-it is started again at once with all that was kept. Its pids are added to the file that PIDS names. When it ends with 0, so does this, with the number of descriptors it
-still keeps as exit status.
+Speaks the protocol of sd_notify(3) and sd_listen_fds(3) as systemd does: only the main process is heard; FDSTORE=1 keeps
+the descriptors that come with it under FDNAME, the same one only once; FDSTOREREMOVE=1 drops them; without FDPOLL=0 one
+that shows an error is dropped. When the main process dies of a signal or fails, what is left of its session is killed
+(KillMode=mixed) and it is started again at once with all that was kept. Its pids are added to the file that PIDS names.
+When it ends with 0, so does this, with the number of descriptors it still keeps as exit status.
 """
 import array
 import ctypes

@@ -35,7 +35,13 @@ all_there()
 	while read -r pid; do
 		gone "$pid"
 	done <"$T/workers"
-	[ "$(ours | wc -l)" = 5 ] # nat64d, nat64-ctld, two workers, a spare
+	wait_for 5 five
+}
+
+# nat64d, nat64-ctld, two workers, a spare; and no others
+five()
+{
+	[ "$(ours | wc -l)" = 5 ]
 }
 
 # A window of a house that is gone would show old things as if they were true.

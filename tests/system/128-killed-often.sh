@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# 128-killed-often.sh - SIGKILL at random moments of a start, of work, of a stop; alone or with all workers: the next start works
+# 128-killed-often.sh - SIGKILL at random moments of a start, of work, of a stop, alone or with all workers: the next start
+# works
 #
 # SEED=N repeats a run.
 source "$(dirname "$0")/../lib.sh"

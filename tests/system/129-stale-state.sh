@@ -26,6 +26,12 @@ kill_nat64d()
 	wait_for 5 gone "$(cat "$T/nat64d.pid")"
 }
 
+# five - nat64d, nat64-ctld, two workers and a spare, and no others
+five()
+{
+	[ "$(ours | tee /dev/stderr | wc -l)" = 5 ]
+}
+
 # fresh WORDS COMMAND... - with all killed, or as DYING says, and COMMAND done to what is left, a start says these words and
 # that it starts afresh; its tables are empty, and it works
 fresh()
@@ -41,7 +47,7 @@ fresh()
 		grep -qE "warning: .*$1.*starting afresh" "$T/gateway-nat64d.log"
 		[ -z "$(bindings)" ]
 		ping_server
-		[ "$(ours | wc -l)" = 5 ]
+		wait_for 5 five
 		[ "$(find "$SHM" -mindepth 1 | wc -l)" = 4 ]
 		[ "$(ip -n "n64t-$$-gateway" -o link show type tun | wc -l)" = 1 ]
 		[ "$(find "$SHM" -name '*.region' -perm 600 -user root -type f | wc -l)" = 1 ]
@@ -154,7 +160,7 @@ tenant_gone()
 	[ "$(ip -n "n64t-$$-gateway" -o link show type tun | wc -l)" = 1 ]
 	expect shop -- ip -n "n64t-$$-gateway" link show type tun
 	[ ! -e "$region" ]
-	[ "$(ours | wc -l)" = 5 ]
+	wait_for 5 five
 	config
 	kill_all
 	gateway_start
@@ -168,13 +174,9 @@ estate_gone()
 	rm "$estate"
 	gateway_start
 	ping_server
-	[ -z "$(bindings | grep 7001)" ]
+	bindings >"$T/now"
+	exits 1 grep 7001 "$T/now"
 	wait_for 5 five
-}
-
-five()
-{
-	[ "$(ours | wc -l)" = 5 ]
 }
 
 # A process that has the pid of a worker now, but is none, lives on.
@@ -230,7 +232,8 @@ small_tmpfs()
 	config
 	: >"$T/gateway-nat64d.log"
 	# shellcheck disable=SC2016
-	start gateway unshare -m sh -c 'mount -t tmpfs -o size=8M none "$1" && exec "$2" -c "$3"' sh "$RUN" "$B/nat64d" "$T/nat64.ini"
+	start gateway unshare -m sh -c 'mount -t tmpfs -o size=8M none "$1" && exec "$2" -c "$3"' \
+		sh "$RUN" "$B/nat64d" "$T/nat64.ini"
 	cp "$T/pid" "$T/nat64d.pid"
 	wait_for 20 grep -q 'nat64d: ready' "$T/gateway-unshare.log"
 	grep -q 'MB free and the tables may come to need' "$T/gateway-unshare.log"
@@ -257,7 +260,8 @@ check 'nothing done to it: the bindings go on' kept true
 check 'the device was deleted: the bindings go on' kept device_deleted
 check 'garbage where workers write' spoilt
 check 'afresh after that' fresh_start
-DYING='kill_nat64d kill_all' check 'an estate from before a reboot' fresh 'before a reboot' edit boot 11111111-2222-3333-4444-555555555555
+DYING='kill_nat64d kill_all' check 'an estate from before a reboot' fresh 'before a reboot' \
+	edit boot 11111111-2222-3333-4444-555555555555
 check 'of another pid namespace' fresh 'another pid namespace' edit pid_space 1
 check 'of a version that keeps it otherwise' fresh 'keeps its state otherwise' edit version 4711
 check 'of one that lays out memory otherwise' fresh 'lays out shared memory otherwise' edit kin 4711
@@ -265,7 +269,7 @@ check 'with another device' kept edit device nat65
 check 'cut off' fresh 'another size|no state' truncate -s 5000 "$estate"
 check 'empty' fresh 'no state' truncate -s 0 "$estate"
 check 'a bit of its head' fresh 'no state' flip "$estate" 3
-check 'a bit of a child' fresh 'contradicts itself' flip "$estate" 121
+check 'a bit of a child' fresh 'is damaged' flip "$estate" 121
 DYING='kill_nat64d kill_all' check 'a bit of its text' fresh 'damaged' flip "$estate" 9000
 check 'readable by others' fresh 'others than root' chmod 644 "$estate"
 check 'of another owner' fresh 'belong to root' chown 65534 "$estate"
