@@ -327,7 +327,7 @@ legacy_held(const struct rtnl_link *link, void *user)
 static void
 legacy_attach(struct legacy_share *share, const struct config_tenant *config)
 {
-	const struct timespec look = { .tv_nsec = LEGACY_LOOK * 1000000l };
+	const struct timespec look = { .tv_nsec = LEGACY_LOOK * 1000000L };
 	struct legacy_holding h = { .index = share->device.index, .held = true };
 	struct device *d = &share->device;
 	struct rtnl *r = rtnl_open();

@@ -48,7 +48,9 @@ store_open(struct store *s)
 	s->n = 0;
 	if (!pid || strtoul(pid, NULL, 10) != (unsigned long)getpid())
 		given = 0;
-	for (unsigned long i = 0; i < given && i < STORE_MOST; i++) {
+	if (given > STORE_MOST)
+		given = STORE_MOST;
+	for (unsigned long i = 0; i < given; i++) {
 		struct store_item *item = &s->item[s->n];
 		size_t n = names ? strcspn(names, ":") : 0;
 

@@ -6,7 +6,7 @@
 
 #include "supervisor/device.h"
 
-#define STORE_MOST 1024ul			/* a queue for every worker that there can be */
+#define STORE_MOST 1024			/* a queue for every worker that there can be */
 
 /* What the service manager gave back to us. */
 struct store {
