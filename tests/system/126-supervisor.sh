@@ -157,6 +157,40 @@ refused_start()
 	all_there
 }
 
+device_deleted()
+{
+	ip -n "n64t-$$-gateway" link delete nat64
+	wait_for 5 grep -q 'device nat64 was deleted' "$T/gateway-nat64d.log"
+	wait_for 5 backing_off
+}
+
+backing_off()
+{
+	ctl --json show workers | pick "d['workers'][0]['state']" | grep -q backoff
+}
+
+# Processor time of all of ours over a second, in hundredths.
+idle()
+{
+	local before after
+
+	before=$(ticks)
+	sleep 1
+	after=$(ticks)
+	echo "$before, then $after"
+	((after - before < 20))
+}
+
+ticks()
+{
+	local pid sum=0
+
+	for pid in $(ours); do
+		sum=$((sum + $(awk '{ print $14 + $15 }' "/proc/$pid/stat" 2>/dev/null || echo 0)))
+	done
+	echo $sum
+}
+
 stops()
 {
 	gateway_stop
@@ -195,5 +229,9 @@ check 'killed, and nat64.ini was edited meanwhile' live_key
 check 'killed with one of the workers' one_missing "$port"
 check 'a start that cannot go on leaves the workers alone' refused_start "$port"
 check 'law 1' law1
+check 'it stops, and nothing is left' stops
+check 'started again' gateway_start
+check 'the device is deleted: it says so' device_deleted
+check 'and nothing spins' idle
 check 'it stops, and nothing is left' stops
 finish
