@@ -40,8 +40,8 @@ caps_complete(char *missing, size_t size)
 	if (capng_get_caps_process() != 0)
 		return false;
 	for (size_t i = 0; i < CAPS_N; i++)
-		if (caps_table[i].bracket != CAPS_STEER &&
-		    !capng_have_capability(CAPNG_PERMITTED, caps_table[i].capability) && at < size)
+		if (!(caps_table[i].bracket & (CAPS_STEER | CAPS_TAKE)) && at < size &&
+		    !capng_have_capability(CAPNG_PERMITTED, caps_table[i].capability))
 			at += (size_t)snprintf(missing + at, size - at, "%s%s", at ? " " : "", caps_table[i].name);
 	return at == 0;
 }
@@ -78,6 +78,8 @@ caps_init(void)
 	int rc;
 
 	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_steer();
+	if (capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_PTRACE))
+		caps_kept |= CAPS_TAKE;
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
 	return rc == 0 ? caps_apply(0, CAPNG_SELECT_CAPS) : rc;
 }
@@ -112,7 +114,7 @@ caps_settle(void)
 	int rc;
 
 	caps_raise(CAPS_BIRTH);			/* dropping from the bounding set takes CAP_SETPCAP */
-	caps_kept &= ~(unsigned)CAPS_START;
+	caps_kept &= ~(unsigned)(CAPS_START | CAPS_TAKE);
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
 	caps_drop();
 	return rc;

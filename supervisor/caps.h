@@ -21,6 +21,7 @@
 	CAP(CAP_NET_BIND_SERVICE, CAPS_START, "listen for /metrics on a port below 1024") \
 	CAP(CAP_CHOWN, CAPS_START, "give the control socket to its group") \
 	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read the configuration and run the programs where root has no file rights") \
+	CAP(CAP_SYS_PTRACE, CAPS_TAKE, "take the queues back from workers that a killed nat64d left") \
 	CAP(CAP_KILL, CAPS_SIGNAL, "signal children, which have uids of their own") \
 	CAP(CAP_SYS_ADMIN, CAPS_BIRTH, "children: leave the namespaces") \
 	CAP(CAP_SETUID, CAPS_BIRTH, "children: take their own uid") \
@@ -28,7 +29,8 @@
 	CAP(CAP_SETPCAP, CAPS_BIRTH, "children: empty their bounding set and lock it; nat64d: reduce its own")
 
 enum caps_bracket {
-	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16, CAPS_STEER = 32
+	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16, CAPS_STEER = 32,
+	CAPS_TAKE = 64			/* may be missing (containers): then those queues are opened anew */
 };
 
 /*
@@ -51,7 +53,7 @@ int caps_inherit(void);
 void caps_raise(unsigned brackets);
 void caps_drop(void);
 
-/* Start-up is over: give up those of CAPS_START for ever. Returns 0 or -errno. */
+/* Start-up is over: give up those of CAPS_START and CAPS_TAKE for ever. Returns 0 or -errno. */
 int caps_settle(void);
 
 #endif

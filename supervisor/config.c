@@ -19,6 +19,7 @@
 #include "shm/rfc6052.h"
 #include "supervisor/config.h"
 #include "supervisor/keys.h"
+#include "supervisor/log.h"
 
 /* What is being read, and where we are in it. */
 struct config_reading {
@@ -29,6 +30,7 @@ struct config_reading {
 	struct config *config;
 	struct problem_list *problems;
 	bool gateway_seen, tenant_seen;
+	bool tolerant;			/* of what another version may know */
 	const char *kind;		/* "gateway", "tenant", or NULL: outside any known section */
 	void *section;			/* the struct that keys go to */
 	uint32_t *lines;		/* and their line numbers: a struct config_lines_..., as an array */
@@ -120,6 +122,12 @@ config_section(struct config_reading *r, char *title)
 		config_tenant_begin(r, title);
 		return;
 	}
+	if (r->tolerant) {
+		log_line(CONFIG_LOG_WARNING, "[%s]: the nat64d before knew this section, this one does not; passed over",
+			 title);
+		r->section = &r->scrap;
+		return;
+	}
 	r->tenant_seen = r->tenant_seen || strncmp(title, "ten", 3) == 0;
 	if (strcmp(title, "tenant") == 0)
 		problem_add(r->problems, r->number, NULL, "[%s]: this section needs a name; write for example [tenant blue]",
@@ -191,6 +199,10 @@ config_value(void *user, const char *ignored, const char *key, const char *value
 	}
 	snprintf(where, sizeof(where), "%s %s", r->where, key);
 	row = keys_find(r->kind, key);
+	if (!row && r->tolerant) {
+		log_line(CONFIG_LOG_WARNING, "%s: the nat64d before knew this key, this one does not; passed over", where);
+		return 1;
+	}
 	if (!row) {
 		config_unknown(r, where, key);
 		return 1;
@@ -292,8 +304,8 @@ config_defaults(void *section, const uint32_t *lines, const char *kind, const ch
 	}
 }
 
-void
-config_parse(struct config *config, FILE *in, struct problem_list *problems)
+static void
+config_take(struct config *config, FILE *in, struct problem_list *problems, bool tolerant)
 {
 	struct config_reading *r = calloc(1, sizeof(*r));
 	bool tenant_seen;
@@ -307,6 +319,7 @@ config_parse(struct config *config, FILE *in, struct problem_list *problems)
 	r->in = in;
 	r->config = config;
 	r->problems = problems;
+	r->tolerant = tolerant;
 	if (ini_parse_stream(config_line, r, config_value, r) < 0 || ferror(in))
 		problem_add(problems, 0, NULL, "cannot be read to its end");
 	tenant_seen = r->tenant_seen;
@@ -323,6 +336,18 @@ config_parse(struct config *config, FILE *in, struct problem_list *problems)
 	if (!tenant_seen)
 		problem_add(problems, 0, NULL,
 			    "there is no tenant; add a section such as [tenant blue] with pool and source");
+}
+
+void
+config_parse(struct config *config, FILE *in, struct problem_list *problems)
+{
+	config_take(config, in, problems, false);
+}
+
+void
+config_recall(struct config *config, FILE *in, struct problem_list *problems)
+{
+	config_take(config, in, problems, true);
 }
 
 void

@@ -37,6 +37,12 @@ void config_read(struct config *config, struct problem_list *problems);
 void config_parse(struct config *config, FILE *in, struct problem_list *problems);
 
 /*
+ * The same from text that another version of nat64d may have printed: a key or a section that this one does not know is
+ * passed over with a warning in the log.
+ */
+void config_recall(struct config *config, FILE *in, struct problem_list *problems);
+
+/*
  * Fill in what is derived from other keys. cpus is what `workers = auto` means. What cannot be derived is
  * added to problems.
  */

@@ -32,6 +32,7 @@
 #include "supervisor/birth/heritage.h"
 #include "supervisor/bulletin.h"
 #include "supervisor/caps.h"
+#include "supervisor/estate.h"
 #include "supervisor/evidence.h"
 #include "supervisor/log.h"
 #include "supervisor/tenant.h"
@@ -55,6 +56,26 @@ void
 crew_init(struct crew *c)
 {
 	memset(c, 0, sizeof(*c));
+}
+
+void
+crew_adopt(struct tenant *t, const struct estate_tenant *e)
+{
+	struct crew *c = &t->crew;
+
+	crew_init(c);
+	for (unsigned w = 0; w < e->queues; w++) {
+		struct crew_slot *slot = &c->slot[w];
+
+		slot->pid = (pid_t)e->slot[w].pid;
+		slot->state = slot->pid ? STATUS_running : STATUS_backoff;
+		slot->leaving = e->slot[w].flags & ESTATE_LEAVING;
+		slot->pushed = e->slot[w].flags & ESTATE_PUSHED;
+		slot->stuck = e->slot[w].flags & ESTATE_STUCK;
+		slot->crashed = e->slot[w].flags & ESTATE_CRASHED;
+	}
+	for (unsigned i = 0; i < e->spares && c->formers < CREW_MAX_SPARES; i++)
+		c->former[c->formers++] = (pid_t)e->spare[i];
 }
 
 static uint64_t
@@ -177,6 +198,7 @@ crew_fill(struct tenant *t, unsigned w, uint64_t now)
 		struct crew_spare spare = t->crew.spare[0];
 
 		number = w | (slot->crashed ? HERITAGE_CRASHED : 0);
+		estate_note(t->left, ESTATE_WORKER(t->number, w), spare.pid);
 		slot->progress = crew_progress(t, w);
 		if (write(spare.assign, &number, sizeof(number)) == (ssize_t)sizeof(number)) {
 			crew_spare_gone(t, 0);
@@ -485,19 +507,6 @@ crew_restart(struct tenant *t)
 {
 	if (!t->crew.stopping && !t->crew.shifting)
 		t->crew.restart = 1;
-}
-
-void
-crew_renew(struct tenant *t)
-{
-	struct crew *c = &t->crew;
-
-	for (unsigned i = 0; i < c->spares; i++)
-		c->spare[i].assign = -1;
-	crew_send_home(c, c->spare, c->spares);
-	c->spares = 0;
-	bulletin_spares(t->bulletin, t->number, 0);
-	crew_restart(t);
 }
 
 void

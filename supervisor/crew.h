@@ -64,6 +64,11 @@ struct tenant;
 
 void crew_init(struct crew *c);
 
+struct estate_tenant;
+
+/* Before an exec the crew was the one in e. Its spares cannot be used: their pipes did not live on. */
+void crew_adopt(struct tenant *t, const struct estate_tenant *e);
+
 /* Fill every slot, then raise the spares. */
 void crew_start(struct tenant *t, uint64_t now);
 
@@ -90,9 +95,6 @@ void crew_drop_next(struct tenant *t);
 
 /* Replace all workers, one after the other. */
 void crew_restart(struct tenant *t);
-
-/* The same after an upgrade; nor is any spare of the old program taken, whose pipe was closed by the exec. */
-void crew_renew(struct tenant *t);
 
 /* Ask all to leave, and send the spares home. Then nobody is replaced. */
 void crew_stop(struct tenant *t);

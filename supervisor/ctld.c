@@ -58,6 +58,7 @@ ctld_start(struct gateway *g, uint64_t now)
 		return pid;
 	}
 	g->ctld.pid = pid;
+	estate_note(&g->left, ESTATE_CTLD, pid);
 	return 0;
 }
 

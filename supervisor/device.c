@@ -9,6 +9,10 @@
  * so the switches that cause them are set before the device comes up. They are the device's own and go with it. A
  * switch that cannot be set (a read-only /proc in a container) costs a few stray packets, counted as what they are.
  *
+ * While nat64d runs the device is persistent: it stays, with its routes, when nat64d and all workers are killed at once,
+ * and the next nat64d attaches to it again. Its alias says whose it is, so that one whose owner left no other trace
+ * is known for what it is, and removed, instead of standing in the way.
+ *
  * Must never: change a switch of another device or of the host; leave a route or a device behind.
  */
 #include <errno.h>
@@ -64,8 +68,10 @@ device_switches(const struct device *d)
 }
 
 /* What is done with a destination. Returns 0, or anything else to stop. */
+struct device_walk;
+typedef int device_see(struct device_walk *walk, const struct rtnl_net *to);
 struct device_walk {
-	int (*see)(struct device_walk *walk, const struct rtnl_net *to);
+	device_see *see;
 	struct rtnl *r;
 	unsigned index;
 	const struct config_tenant *without;	/* leave out what this one has, too */
@@ -144,12 +150,21 @@ device_remove(struct device_walk *walk, const struct rtnl_net *to)
 	return 0;
 }
 
+/* For a device that was there before: the route may be, too, and be ours. */
+static int
+device_repair(struct device_walk *walk, const struct rtnl_net *to)
+{
+	int rc = rtnl_route_add(walk->r, to, walk->index);
+
+	return rc == -EEXIST && rtnl_route_there(walk->r, to, walk->index) ? 0 : rc;
+}
+
 /* Add the routes of `with` that `without` has not. Returns 0, or -errno with what was tried in why. */
 static int
-device_routes(const struct device *d, struct rtnl *r, const struct config_tenant *with,
+device_routes(const struct device *d, struct rtnl *r, device_see *add, const struct config_tenant *with,
 	      const struct config_tenant *without, char *why, size_t size)
 {
-	struct device_walk walk = { .see = device_add, .r = r, .index = d->index, .without = without };
+	struct device_walk walk = { .see = add, .r = r, .index = d->index, .without = without };
 	int rc = device_walk(&walk, with);
 	char text[ADDRESS_TEXT];
 
@@ -173,9 +188,17 @@ device_routes(const struct device *d, struct rtnl *r, const struct config_tenant
 	return rc;
 }
 
-static int
-device_set_up(struct device *d, const struct config_tenant *config, struct rtnl *r, char *why, size_t size)
+void
+device_mark(char out[RTNL_ALIAS], const char *run_dir, const char *tenant)
 {
+	snprintf(out, RTNL_ALIAS, "nat64d:%s:%s", run_dir, tenant);
+}
+
+static int
+device_set_up(struct device *d, const struct config_tenant *config, const char *run_dir, struct rtnl *r,
+	      device_see *add, char *why, size_t size)
+{
+	char mark[RTNL_ALIAS];
 	int rc;
 
 	d->index = if_nametoindex(d->name);
@@ -185,33 +208,31 @@ device_set_up(struct device *d, const struct config_tenant *config, struct rtnl 
 		return rc;
 	}
 	device_switches(d);
-	rc = rtnl_link_up(r, d->index, config->mtu, config->queue_length);
+	device_mark(mark, run_dir, config->name_);
+	rc = rtnl_link_alias(r, d->index, mark);
+	if (rc == 0)
+		rc = rtnl_link_up(r, d->index, config->mtu, config->queue_length);
 	if (rc != 0) {
 		snprintf(why, size, "cannot bring up device %s with mtu %u", d->name, config->mtu);
 		return rc;
 	}
-	return device_routes(d, r, config, NULL, why, size);
+	return device_routes(d, r, add, config, NULL, why, size);
 }
 
-int
-device_open(struct device *d, const struct config_tenant *config, char *why, size_t size)
+/* d has its queues: do the rest, or remove it. */
+static int
+device_finish(struct device *d, const struct config_tenant *config, const char *run_dir, device_see *add,
+	      char *why, size_t size)
 {
-	struct rtnl *r;
-	int rc = tun_open(d->name, config->device.s, config->workers, d->queue);
+	struct rtnl *r = rtnl_open();
+	int rc = r ? 0 : -errno;
 
-	d->queues = 0;
-	if (rc != 0) {
-		snprintf(why, size, "cannot create the TUN device %s", config->device.s);
-		return rc;
-	}
 	d->queues = config->workers;
-	r = rtnl_open();
-	if (!r) {
-		rc = -errno;
-		snprintf(why, size, "cannot open a netlink socket");
-	} else {
-		rc = device_set_up(d, config, r, why, size);
+	if (r) {
+		rc = device_set_up(d, config, run_dir, r, add, why, size);
 		rtnl_close(r);
+	} else {
+		snprintf(why, size, "cannot open a netlink socket");
 	}
 	if (rc != 0)
 		device_close(d);
@@ -223,7 +244,7 @@ device_route_extra(const struct device *d, const struct config_tenant *with, con
 		   char *why, size_t size)
 {
 	struct rtnl *r = rtnl_open();
-	int rc = r ? device_routes(d, r, with, without, why, size) : -errno;
+	int rc = r ? device_routes(d, r, device_add, with, without, why, size) : -errno;
 
 	if (!r) {
 		snprintf(why, size, "cannot open a netlink socket");
@@ -244,6 +265,68 @@ device_unroute_extra(const struct device *d, const struct config_tenant *with, c
 		return;
 	device_walk(&walk, with);
 	rtnl_close(walk.r);
+}
+
+int
+device_open(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
+{
+	int rc = tun_open(d->name, config->device.s, config->workers, d->queue);
+
+	d->queues = d->index = 0;
+	if (rc == 0)
+		return device_finish(d, config, run_dir, device_add, why, size);
+	snprintf(why, size, "cannot create the TUN device %s", config->device.s);
+	return rc;
+}
+
+int
+device_adopt(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
+{
+	device_narrow(d, config->workers);	/* it was to become smaller when its nat64d was killed */
+	return device_finish(d, config, run_dir, device_repair, why, size);
+}
+
+int
+device_persist(const struct device *d)
+{
+	return tun_persist(d->queue[0], true);
+}
+
+#define DEVICE_SWEEP 256		/* at most so many are deleted at once */
+
+struct device_sweeping {
+	char mark[RTNL_ALIAS];
+	const unsigned *keep;
+	unsigned n, found, index[DEVICE_SWEEP];
+};
+
+static void
+device_swept(const struct rtnl_link *link, void *user)
+{
+	struct device_sweeping *s = user;
+
+	if (strncmp(link->alias, s->mark, strlen(s->mark)) != 0 || s->found == DEVICE_SWEEP)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->keep[i] == link->index)
+			return;
+	s->index[s->found++] = link->index;
+}
+
+int
+device_sweep(const char *run_dir, const unsigned *keep, unsigned n)
+{
+	struct device_sweeping s = { .keep = keep, .n = n };
+	struct rtnl *r = rtnl_open();
+	int rc = r ? 0 : -errno;
+
+	device_mark(s.mark, run_dir, "");
+	if (r)
+		rc = rtnl_links(r, device_swept, &s);
+	for (unsigned i = 0; i < s.found && rc == 0; i++)
+		rc = rtnl_link_remove(r, s.index[i]);
+	rtnl_close(r);
+	return rc == 0 ? (int)s.found : rc;
 }
 
 void
@@ -292,6 +375,17 @@ device_present(const struct device *d)
 void
 device_close(struct device *d)
 {
+	struct rtnl *r;
+
+	if (d->queues == 0)
+		return;
+	tun_persist(d->queue[0], false);
 	tun_close(d->queues, d->queue);
 	d->queues = 0;
+	if (d->index == 0 || !device_present(d))
+		return;
+	r = rtnl_open();		/* a service manager keeps the queues, or a worker that could not be killed */
+	if (r)
+		rtnl_link_remove(r, d->index);
+	rtnl_close(r);
 }

@@ -16,10 +16,31 @@ struct device {
 };
 
 /*
+ * What is written on every device of the nat64d with this run directory, so that a later one knows them again: with the
+ * tenant's name, or with "" what they all begin with.
+ */
+void device_mark(char out[RTNL_ALIAS], const char *run_dir, const char *tenant);
+
+/*
  * Create the device of a tenant with a queue for each of its workers, set it up and route to it what the tenant
  * translates. Should: hold CAP_NET_ADMIN. Returns 0, or -errno with what was tried in why; then nothing is left.
  */
-int device_open(struct device *d, const struct config_tenant *config, char *why, size_t size);
+int device_open(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size);
+
+/*
+ * d is a device with its queues, as a nat64d before us left it, made for the same configuration. Set up what is missing.
+ * Should: hold CAP_NET_ADMIN. Returns 0, or -errno with what was tried in why; then nothing is left.
+ */
+int device_adopt(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size);
+
+/* From now on the device stays when nobody holds a queue. Should: hold CAP_NET_ADMIN. Returns 0 or -errno. */
+int device_persist(const struct device *d);
+
+/*
+ * Delete the devices marked as those of the nat64d with this run directory, but for the n whose indexes are in keep. Should:
+ * hold CAP_NET_ADMIN. Returns how many went, or -errno.
+ */
+int device_sweep(const char *run_dir, const unsigned *keep, unsigned n);
 
 /*
  * Remove the routes, if the tenant has them, so that no packet comes any more; what waits in the queues can still be
@@ -47,7 +68,7 @@ void device_unroute_extra(const struct device *d, const struct config_tenant *wi
 /* Is the device there still? Somebody with the rights may have deleted it; nat64d cannot make it again while it runs. */
 bool device_present(const struct device *d);
 
-/* Close the queues; when no worker holds one any more, the device goes too. */
+/* Close the queues, and the device goes, whoever else may hold one. Should: hold CAP_NET_ADMIN. */
 void device_close(struct device *d);
 
 /* The largest aligned block that begins at first and does not go beyond last. */

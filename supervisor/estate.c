@@ -1,109 +1,372 @@
 /*
- * estate.c - all that a nat64d leaves to the one that is executed in its place
+ * estate.c - what a nat64d leaves to the next one
  *
- * A memfd holds one struct without a pointer. Its head is the same in every version and says how large the rest is and how
- * the memory that processes share is laid out; a nat64d that would read anything differently finds out there, and
- * refuses. The rest are numbers of descriptors and children, which an exec does not change, the configuration in force,
- * and what the supervisor remembers about each child.
+ * nat64d may be killed between any two instructions, so there is no moment at which it could write its will: the file has to
+ * be right all the time. What changes often, the children, is one word each, stored at once into the mapped file. The
+ * rest changes with a start, a reload or an upgrade, and is written anew beside the old file, whole, and renamed. Between
+ * the two there is no state a reader could find half.
  *
- * Must never: be read further than its head by another build; leave a descriptor open over an exec that is not in it.
+ * The configuration is kept as text, because nat64.ini is the one format of it that every version reads. Everything else
+ * has a fixed size that the head names. The head carries a sum, and each child's word its own, so that a file that
+ * somebody damaged is refused instead of believed; whether nobody but root can have written it is for the caller to see
+ * (memory_claim). A file that passes is still read as if it were hostile: places and counts are compared with its size.
+ *
+ * Must never: be half written; be believed after a reboot; leave a descriptor open over an exec that is not in it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "shm/atomic.h"
+#include "shm/hash.h"
+#include "supervisor/birth/heritage.h"
 #include "supervisor/estate.h"
+#include "supervisor/gateway.h"
 #include "supervisor/memory.h"
+#include "supervisor/orphan.h"
+#include "supervisor/text.h"
+
+_Static_assert(ESTATE_SPARES >= 2 * CREW_MAX_SPARES, "room for spares and former ones");
+_Static_assert(ESTATE_LISTENERS == GATEWAY_LISTENERS, "as many as there can be");
+
+static uint64_t
+estate_sum(const void *file, size_t size)
+{
+	static const uint8_t key[16] = "nat64 estate sum";
+
+	return hash_words(key, file, (unsigned)(size / sizeof(uint64_t)));
+}
 
 static void
+estate_fill_gateway(struct estate_gateway *e, const struct gateway *g)
+{
+	struct stat st;
+	ssize_t n = -1;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		n = read(fd, e->boot, sizeof(e->boot) - 1);
+		close(fd);
+	}
+	e->boot[n > 0 ? n : 0] = '\0';
+	e->boot[strcspn(e->boot, "\n")] = '\0';
+	e->pid_space = stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+	e->pid = (uint32_t)getpid();
+	e->cpus = g->cpus;
+	e->lock = g->rundir.lock;
+	e->control = g->control;
+	e->bulletin = g->bulletin.fd_ro;
+	e->listeners = g->listeners;
+	for (uint32_t i = 0; i < g->listeners; i++)
+		e->metrics[i] = g->metrics[i];
+	e->ctld = (uint32_t)g->ctld.pid;
+	e->ctld_up = g->ctld.up;
+}
+
+static int
 estate_fill_tenant(struct estate_tenant *e, const struct tenant *t)
 {
-	e->device = t->device;
+	const struct crew *c = &t->crew;
+
+	memcpy(e->name, t->config->name_, sizeof(e->name));
+	memcpy(e->device, t->device.name, sizeof(e->device));
+	e->index = t->device.index;
+	e->queues = t->device.queues;
 	e->steer = t->steer;
-	e->region = t->region.fd;
+	memcpy(e->region, t->region.file, sizeof(e->region));
+	e->region_fd = t->region.fd;
 	e->region_ro = t->region.fd_ro;
 	e->image = t->publish.fd_ro;
-	memcpy(e->bell, t->bell, sizeof(e->bell));
-	e->crew = t->crew;
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
+		const struct crew_slot *slot = &c->slot[w];
+
+		e->bell[w] = t->bell[w];
+		e->queue[w] = w < t->device.queues ? t->device.queue[w] : -1;
+		e->slot[w].pid = (uint32_t)slot->pid;
+		e->slot[w].flags = (slot->leaving ? ESTATE_LEAVING : 0) | (slot->pushed ? ESTATE_PUSHED : 0) |
+				   (slot->stuck ? ESTATE_STUCK : 0) | (slot->crashed ? ESTATE_CRASHED : 0);
+	}
+	for (unsigned i = 0; i < c->spares; i++)
+		e->spare[e->spares++] = (uint32_t)c->spare[i].pid;
+	for (unsigned i = 0; i < c->formers; i++)
+		e->spare[e->spares++] = (uint32_t)c->former[i];
+	return region_sum(&t->region, &e->region_sum);
+}
+
+static void
+estate_fill_children(uint64_t *child, const struct gateway *g)
+{
+	child[ESTATE_CTLD] = orphan_word(g->ctld.pid);
+	for (uint32_t t = 0; t < g->tenants; t++)
+		for (unsigned w = 0; w < g->tenant[t].config->workers; w++)
+			child[ESTATE_WORKER(t, w)] = orphan_word(g->tenant[t].crew.slot[w].pid);
+}
+
+/* The whole file in memory, owned by the caller, with its children still 0. Returns NULL with errno set. */
+static struct estate_head *
+estate_compose(const struct gateway *g)
+{
+	struct estate_head *head = NULL;
+	struct estate_tenant *tenants;
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	uint32_t at = sizeof(*head);
+	int rc = 0;
+
+	if (!out)
+		return NULL;
+	text_config(out, g->config);
+	if (fclose(out) == 0)
+		head = calloc(1, sizeof(*head) + ESTATE_CHILDREN * sizeof(uint64_t) + sizeof(struct estate_gateway) +
+				 g->tenants * sizeof(struct estate_tenant) + length + sizeof(uint64_t));
+	if (!head) {
+		free(text);
+		return NULL;
+	}
+	*head = (struct estate_head) {
+		.magic = ESTATE_MAGIC, .version = ESTATE_VERSION, .kin = HERITAGE_KIN, .program = NAT64_VERSION,
+		.children = { at, sizeof(uint64_t), ESTATE_CHILDREN },
+	};
+	at += ESTATE_CHILDREN * (uint32_t)sizeof(uint64_t);
+	head->gateway = (struct estate_part) { at, sizeof(struct estate_gateway), 1 };
+	estate_fill_gateway((void *)((char *)head + at), g);
+	at += (uint32_t)sizeof(struct estate_gateway);
+	head->tenants = (struct estate_part) { at, sizeof(struct estate_tenant), g->tenants };
+	tenants = (void *)((char *)head + at);
+	for (uint32_t t = 0; t < g->tenants && rc == 0; t++)
+		rc = estate_fill_tenant(&tenants[t], &g->tenant[t]);
+	at += g->tenants * (uint32_t)sizeof(struct estate_tenant);
+	head->text = (struct estate_part) { at, (uint32_t)length, 1 };
+	memcpy((char *)head + at, text, length);
+	head->size = (uint32_t)((at + length + 7) / 8 * 8);
+	head->sum = estate_sum(head, head->size);
+	free(text);
+	if (rc == 0)
+		return head;
+	free(head);
+	errno = -rc;
+	return NULL;
+}
+
+void
+estate_path(char out[160], const char *run_dir)
+{
+	snprintf(out, 160, "%s/estate", run_dir);
 }
 
 int
-estate_write(const struct gateway *g, struct estate **e)
+estate_write(struct gateway *g)
 {
-	int fd = memory_create("nat64-estate", sizeof(**e));
-	struct estate *to = fd < 0 ? NULL : memory_map(fd, sizeof(*to));
+	struct estate_file f = { .fd = -1 };
+	struct estate_head *head = estate_compose(g);
+	int rc = 0;
 
-	if (!to) {
-		if (fd >= 0)
-			close(fd);
-		return fd < 0 ? fd : -ENOMEM;
+	if (!head)
+		return -errno;
+	estate_path(f.path, g->config->gateway.run_dir.s);
+	f.size = head->size;
+	f.fd = memory_file(f.path, f.size);
+	if (f.fd < 0) {
+		rc = f.fd;
+		free(head);
+		return rc;
 	}
-	to->head = (struct estate_head) {
-		.magic = ESTATE_MAGIC, .version = ESTATE_VERSION, .size = sizeof(*to), .kin = HERITAGE_KIN,
-		.program = NAT64_VERSION,
-	};
-	to->pid = (uint32_t)getpid();
-	to->cpus = g->cpus;
-	to->rundir = g->rundir;
-	to->control = g->control;
-	to->bulletin = g->bulletin.fd_ro;
-	to->listeners = g->listeners;
-	memcpy(to->metrics, g->metrics, sizeof(to->metrics));
-	to->ctld = g->ctld;
-	to->reload = g->reload;
-	to->tenants = g->tenants;
-	for (uint32_t t = 0; t < g->tenants; t++)
-		estate_fill_tenant(&to->tenant[t], &g->tenant[t]);
-	to->config = *g->config;
-	*e = to;
-	return fd;
+	estate_fill_children((void *)((char *)head + head->children.at), g);
+	if (pwrite(f.fd, head, f.size, 0) != (ssize_t)f.size)
+		rc = -ENOSPC;
+	f.map = rc == 0 ? memory_map(f.fd, f.size) : NULL;
+	f.child = f.map ? (void *)((char *)f.map + head->children.at) : NULL;
+	free(head);
+	if (rc == 0)
+		rc = f.map ? memory_settle(f.path) : -ENOMEM;
+	if (rc == 0) {
+		if (g->left.fd >= 0) {
+			munmap(g->left.map, g->left.size);
+			close(g->left.fd);
+		}
+		g->left = f;
+		return 0;
+	}
+	if (f.map)
+		munmap(f.map, f.size);
+	close(f.fd);
+	memory_discard(f.path);
+	return rc;
 }
 
-/* Is every count in its bounds? */
-static bool
-estate_sane(const struct estate *e)
+void
+estate_note(struct estate_file *f, unsigned child, pid_t pid)
 {
-	if (e->tenants == 0 || e->tenants > CONFIG_MAX_TENANTS || e->tenants != e->config.tenants ||
-	    e->listeners > GATEWAY_LISTENERS)
+	if (f->fd >= 0 && child < ESTATE_CHILDREN)
+		atomic_store_64(&f->child[child], orphan_word(pid));
+}
+
+void
+estate_remove(struct estate_file *f)
+{
+	if (*f->path)
+		unlink(f->path);
+	f->path[0] = '\0';
+	if (f->fd < 0)
+		return;
+	munmap(f->map, f->size);
+	close(f->fd);
+	f->fd = -1;
+}
+
+/* Copy piece i of a part, as much as both sides know of it; the rest is zero. */
+static void
+estate_piece(void *out, size_t room, const char *file, const struct estate_part *part, uint32_t i)
+{
+	memset(out, 0, room);
+	memcpy(out, file + part->at + (size_t)i * part->size, part->size < room ? part->size : room);
+}
+
+static bool
+estate_part_fits(const struct estate_part *part, size_t size, uint32_t most)
+{
+	return part->at >= sizeof(struct estate_head) && part->at % 8 == 0 && part->n <= most && part->at <= size &&
+	       (uint64_t)part->n * part->size <= size - part->at;
+}
+
+/* Is every count in its bounds? Terminates the texts. */
+static bool
+estate_sane(struct estate *e)
+{
+	e->gateway.boot[sizeof(e->gateway.boot) - 1] = '\0';
+	if (e->tenants == 0 || e->tenants != e->config.tenants || e->gateway.listeners > ESTATE_LISTENERS)
 		return false;
 	for (uint32_t t = 0; t < e->tenants; t++) {
-		const struct estate_tenant *tenant = &e->tenant[t];
-		uint32_t workers = e->config.tenant[t].workers;
+		struct estate_tenant *tenant = &e->tenant[t];
 
-		if (workers == 0 || workers > CONFIG_MAX_WORKERS || tenant->device.queues != workers ||
-		    tenant->crew.spares > CREW_MAX_SPARES || tenant->crew.formers > CREW_MAX_SPARES)
+		tenant->name[sizeof(tenant->name) - 1] = '\0';
+		tenant->device[sizeof(tenant->device) - 1] = '\0';
+		tenant->region[sizeof(tenant->region) - 1] = '\0';
+		if (strcmp(tenant->name, e->config.tenant[t].name_) != 0 || tenant->spares > ESTATE_SPARES ||
+		    tenant->queues != e->config.tenant[t].workers || tenant->queues > CONFIG_MAX_WORKERS)
 			return false;
 	}
 	return true;
 }
 
+/* Understand the configuration. Returns NULL, or the first thing that is wrong with it. */
+static const char *
+estate_config(struct estate *e, char *text, size_t length)
+{
+	struct problem_list *problems = malloc(sizeof(*problems));
+	FILE *in = length ? fmemopen(text, length, "r") : NULL;
+	static char why[240];
+
+	snprintf(why, sizeof(why), "the configuration in it cannot be read");
+	if (problems && in) {
+		problem_init(problems, "estate");
+		config_recall(&e->config, in, problems);
+		config_resolve(&e->config, e->gateway.cpus, problems);
+		problem_summary(problems, why + strlen(why), sizeof(why) - strlen(why));
+		if (problems->n == 0)
+			why[0] = '\0';
+		problem_free(problems);
+	}
+	if (in)
+		fclose(in);
+	free(problems);
+	return *why ? why : NULL;
+}
+
+/* Take apart a file whose sum is right. Returns NULL or what is wrong. */
+static const char *
+estate_parse(struct estate *e, char *file, size_t size)
+{
+	const struct estate_head *h = &e->head;
+
+	if (!estate_part_fits(&h->gateway, size, 1) || h->gateway.n != 1 ||
+	    !estate_part_fits(&h->tenants, size, CONFIG_MAX_TENANTS) || !estate_part_fits(&h->text, size, 1))
+		return "its parts do not fit into it";
+	estate_piece(&e->gateway, sizeof(e->gateway), file, &h->gateway, 0);
+	e->tenants = h->tenants.n;
+	for (uint32_t t = 0; t < e->tenants; t++)
+		estate_piece(&e->tenant[t], sizeof(e->tenant[t]), file, &h->tenants, t);
+	return estate_config(e, file + h->text.at, (size_t)h->text.n * h->text.size);
+}
+
+/* The whole file in memory, or NULL. */
+static char *
+estate_load(int fd, size_t *size)
+{
+	struct stat st;
+	char *file;
+
+	if (fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof(struct estate_head) || st.st_size > (off_t)ESTATE_MOST)
+		return NULL;
+	*size = (size_t)st.st_size;
+	file = malloc(*size);
+	if (file && pread(fd, file, *size, 0) == (ssize_t)*size)
+		return file;
+	free(file);
+	return NULL;
+}
+
+/* Is this a file that a nat64d wrote, every bit of it? Blanks out the children. Returns NULL or what is wrong. */
+static const char *
+estate_whole(struct estate_head *h, uint64_t *child, char *file, size_t size)
+{
+	memcpy(h, file, sizeof(*h));
+	h->program[sizeof(h->program) - 1] = '\0';
+	if (h->magic != ESTATE_MAGIC)
+		return "there is no state of a nat64d to take over";
+	if (h->version != ESTATE_VERSION)
+		return "the nat64d before keeps its state otherwise than this one";
+	if (h->size != size || size % 8 != 0 || !estate_part_fits(&h->children, size, ESTATE_CHILDREN) ||
+	    h->children.size != sizeof(uint64_t))
+		return "the state of the nat64d before has another size than it says";
+	memcpy(child, file + h->children.at, h->children.n * sizeof(uint64_t));
+	memset(file + h->children.at, 0, h->children.n * sizeof(uint64_t));
+	memset(file + offsetof(struct estate_head, sum), 0, sizeof(h->sum));
+	if (estate_sum(file, size) != h->sum)
+		return "the state of the nat64d before is damaged";
+	for (unsigned c = 0; c < ESTATE_CHILDREN; c++)
+		if (!orphan_whole(child[c]))
+			return "a process in the state of the nat64d before is damaged";
+	return NULL;
+}
+
 const char *
 estate_read(int fd, struct estate **e)
 {
+	uint64_t child[ESTATE_CHILDREN] = { 0 };
 	struct estate_head head;
-	struct stat st;
+	const char *wrong;
+	size_t size;
+	char *file = estate_load(fd, &size);
 
-	if (fstat(fd, &st) != 0 || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || head.magic != ESTATE_MAGIC)
-		return "there is no state of a running nat64d to take over";
-	if (head.kin != HERITAGE_KIN)
-		return "it lays out shared memory otherwise than the running nat64d";
-	if (head.version != ESTATE_VERSION || head.size != sizeof(**e) || st.st_size != (off_t)sizeof(**e))
-		return "it keeps its state otherwise than the running nat64d";
-	*e = memory_map(fd, sizeof(**e));
-	if (!*e)
-		return "the state of the running nat64d cannot be mapped";
-	if (estate_sane(*e))
-		return NULL;
-	estate_forget(*e);
-	return "the state of the running nat64d contradicts itself";
+	if (!file)
+		return "there is no state of a nat64d to take over";
+	wrong = estate_whole(&head, child, file, size);
+	*e = wrong ? NULL : calloc(1, sizeof(**e));
+	if (*e) {
+		(*e)->head = head;
+		memcpy((*e)->child, child, sizeof(child));
+		wrong = estate_parse(*e, file, size);
+		if (!wrong && !estate_sane(*e))
+			wrong = "the state of the nat64d before contradicts itself";
+		if (wrong)
+			free(*e);
+	} else if (!wrong) {
+		wrong = "there is no memory";
+	}
+	free(file);
+	return wrong;
 }
 
 void
 estate_forget(struct estate *e)
 {
-	munmap(e, sizeof(*e));
+	free(e);
 }
 
 static bool
@@ -123,21 +386,21 @@ estate_keep_steer(const struct steer *s, bool keep)
 bool
 estate_keep(const struct estate *e, bool keep)
 {
-	bool all = estate_keep_one(e->rundir.lock, keep);
+	bool all = estate_keep_one(e->gateway.lock, keep);
 
-	all = estate_keep_one(e->control, keep) && all;
-	all = estate_keep_one(e->bulletin, keep) && all;
-	for (uint32_t i = 0; i < e->listeners; i++)
-		all = estate_keep_one(e->metrics[i], keep) && all;
+	all = estate_keep_one(e->gateway.control, keep) && all;
+	all = estate_keep_one(e->gateway.bulletin, keep) && all;
+	for (uint32_t i = 0; i < e->gateway.listeners; i++)
+		all = estate_keep_one(e->gateway.metrics[i], keep) && all;
 	for (uint32_t t = 0; t < e->tenants; t++) {
 		const struct estate_tenant *tenant = &e->tenant[t];
 
-		all = estate_keep_one(tenant->region, keep) && all;
+		all = estate_keep_one(tenant->region_fd, keep) && all;
 		all = estate_keep_one(tenant->region_ro, keep) && all;
 		all = estate_keep_one(tenant->image, keep) && all;
 		all = estate_keep_steer(&tenant->steer, keep) && all;
-		for (unsigned w = 0; w < tenant->device.queues; w++) {
-			all = estate_keep_one(tenant->device.queue[w], keep) && all;
+		for (unsigned w = 0; w < tenant->queues; w++) {
+			all = estate_keep_one(tenant->queue[w], keep) && all;
 			all = estate_keep_one(tenant->bell[w], keep) && all;
 		}
 	}

@@ -1,55 +1,128 @@
 /*
- * estate.h - all that a nat64d leaves to the one that is executed in its place
+ * estate.h - what a nat64d leaves to the next one: a file in the run directory that is always right
+ *
+ * Both kinds of successor read it: the one that is executed in its place (supervisor/upgrade.c), to which numbers of
+ * descriptors and children mean what they meant before, and the one that is started after its death
+ * (supervisor/legacy.c), to which only the rest does.
+ *
+ *   head      says where the others are, how many, how large a piece is   the same in every version
+ *   children  one word per child (supervisor/orphan.h)                    each stored at once, whenever it changes
+ *   gateway   struct estate_gateway
+ *   tenants   struct estate_tenant, one per tenant
+ *   text      the configuration in force, as nat64.ini would say it
+ *
+ * A later version adds fields at the end of the structs and keys to the text, and both directions stay readable: of a longer
+ * piece the rest is not read, of a shorter one the rest is zero, and an unknown key is passed over with a warning.
  */
 #ifndef SUPERVISOR_ESTATE_H
 #define SUPERVISOR_ESTATE_H
 
-#include "supervisor/gateway.h"
+#include "supervisor/config.h"
+#include "supervisor/region.h"
+#include "supervisor/steer.h"
 
 #define ESTATE_MAGIC UINT64_C(0x5453453436344e00)
-#define ESTATE_VERSION 1		/* raised when a field changes its meaning; a change of size is noticed by itself */
+#define ESTATE_VERSION 2		/* raised when something that was there before changes its meaning or place */
+#define ESTATE_LISTENERS 4		/* as many as config.def allows */
+#define ESTATE_SPARES 40		/* spares, and former ones on their way home */
+#define ESTATE_MOST (64u << 20)		/* bytes; a file that is longer is none of ours */
 
-/* The same in every version, so that a stranger can be told what he is. */
+/* The children: nat64-ctld, then the workers of each tenant by their slots. */
+#define ESTATE_CTLD 0
+#define ESTATE_WORKER(tenant, w) (1 + (tenant) * CONFIG_MAX_WORKERS + (w))
+#define ESTATE_CHILDREN ESTATE_WORKER(CONFIG_MAX_TENANTS, 0)
+
+/* n pieces of size bytes each, one after the other, from byte `at` of the file on. */
+struct estate_part {
+	uint32_t at, size, n;
+};
+
 struct estate_head {
 	uint64_t magic;
-	uint32_t version, size;		/* ESTATE_VERSION; sizeof(struct estate) */
+	uint32_t version, size;		/* ESTATE_VERSION; of the whole file */
 	uint64_t kin;			/* HERITAGE_KIN: how shared memory is laid out */
 	char program[32];		/* the version of the nat64d that wrote it */
+	uint64_t sum;			/* over the whole file but for this word and the children */
+	struct estate_part children, gateway, tenants, text;
+};
+
+struct estate_gateway {
+	char boot[40];			/* the kernel's boot_id: after a reboot nothing here is true */
+	uint64_t pid_space;		/* the pid namespace that the children's pids are from */
+	uint32_t pid, cpus;
+	int32_t lock, control, bulletin;	/* descriptors */
+	uint32_t listeners;
+	int32_t metrics[ESTATE_LISTENERS];
+	uint32_t ctld, ctld_up;		/* pid; does it serve? */
+};
+
+/* What an heir by exec has to know of a worker. */
+#define ESTATE_LEAVING 1
+#define ESTATE_PUSHED 2
+#define ESTATE_STUCK 4
+#define ESTATE_CRASHED 8
+struct estate_slot {
+	uint32_t pid;			/* 0: nobody */
+	uint32_t flags;			/* ESTATE_ bits */
 };
 
 struct estate_tenant {
-	struct device device;
+	char name[CONFIG_NAME_MAX];
+	char device[16];
+	uint32_t index, queues;		/* of the device */
+	char region[REGION_FILE];	/* its file in the run directory; empty: it has none */
+	uint64_t region_sum;
+	int32_t region_fd, region_ro, image;	/* descriptors */
+	int32_t bell[CONFIG_MAX_WORKERS], queue[CONFIG_MAX_WORKERS];
+	struct estate_slot slot[CONFIG_MAX_WORKERS];
+	uint32_t spares, spare[ESTATE_SPARES];	/* pids */
 	struct steer steer;
-	int region, region_ro, image;
-	int bell[CONFIG_MAX_WORKERS];
-	struct crew crew;
 };
 
-/* Plain data: numbers of descriptors and processes stay what they are over an exec, and times are CLOCK_MONOTONIC. */
+/* As it was read; all text is terminated, every count in its bounds. */
 struct estate {
 	struct estate_head head;
-	uint32_t pid, cpus;
-	struct rundir rundir;
-	int control, bulletin;
-	uint32_t listeners;
-	int metrics[GATEWAY_LISTENERS];
-	struct ctld ctld;
-	struct reload reload;
+	uint64_t child[ESTATE_CHILDREN];
+	struct estate_gateway gateway;
 	uint32_t tenants;
-	struct estate_tenant tenant[CONFIG_MAX_TENANTS];
-	struct config config;		/* in force, whatever the file says by now */
+	struct estate_tenant tenant[CONFIG_MAX_TENANTS];	/* in the order of config */
+	struct config config;
 };
 
-/* Write down what g holds. Returns a sealed memfd, and where it is mapped in *e; or -errno. */
-int estate_write(const struct gateway *g, struct estate **e);
+/* The file of the nat64d that runs. */
+struct estate_file {
+	char path[160];			/* empty: it is none of ours */
+	int fd;				/* -1: not written yet */
+	size_t size;
+	uint64_t *child;		/* mapped */
+	void *map;
+};
 
-/* Map and check what is in fd. Returns NULL, or what is wrong in a few words. */
+struct gateway;
+
+/* RUNDIR/estate */
+void estate_path(char out[160], const char *run_dir);
+
+/*
+ * Write down what g holds, as the file g->left, in place of the one before. Returns 0 or -errno; then the one before
+ * stands.
+ */
+int estate_write(struct gateway *g);
+
+/* Child number `child` is now this process: note it before it does anything that a successor must know it for. */
+void estate_note(struct estate_file *f, unsigned child, pid_t pid);
+
+/* Nothing is left to anybody: remove the file at path, ours or a predecessor's. */
+void estate_remove(struct estate_file *f);
+
+/*
+ * Read and check what is in fd. Returns NULL and *e, to be given to estate_forget; or why not in a few words, good until the
+ * next call.
+ */
 const char *estate_read(int fd, struct estate **e);
-
-/* Unmap it. */
 void estate_forget(struct estate *e);
 
-/* Let the descriptors live on over an exec, or not. Returns false when one of them is not open. */
+/* Let the descriptors in it live on over an exec, or not. Returns false when one of them is not open. */
 bool estate_keep(const struct estate *e, bool keep);
 
 #endif

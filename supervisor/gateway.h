@@ -8,6 +8,8 @@
 #include "supervisor/child.h"
 #include "supervisor/config.h"
 #include "supervisor/ctld.h"
+#include "supervisor/estate.h"
+#include "supervisor/legacy.h"
 #include "supervisor/reload.h"
 #include "supervisor/rundir.h"
 #include "supervisor/tenant.h"
@@ -34,7 +36,9 @@ struct gateway {
 	struct reload reload;
 	struct upgrade upgrade;
 	int signals;			/* signalfd */
-	int estate;			/* what another nat64d left us; -1: nothing, this is a start */
+	int estate;			/* of the nat64d that executed this program; -1: none, this is a start */
+	struct legacy legacy;		/* of one that was killed, during the start */
+	struct estate_file left;	/* what we leave */
 	bool ready;			/* said so */
 };
 

@@ -14,9 +14,9 @@
 #include <unistd.h>
 #include "supervisor/address.h"
 #include "supervisor/caps.h"
+#include "supervisor/device.h"
 #include "supervisor/host.h"
 #include "supervisor/log.h"
-#include "supervisor/rtnl.h"
 #include "supervisor/sysctl.h"
 
 struct host_addresses {
@@ -77,6 +77,35 @@ host_addresses(const struct config *config)
 	return h.obstacles;
 }
 
+struct host_device {
+	const char *name;
+	char mark[RTNL_ALIAS];
+	bool ours;
+};
+
+static void
+host_device(const struct rtnl_link *link, void *user)
+{
+	struct host_device *d = user;
+
+	if (strcmp(link->name, d->name) == 0 && strncmp(link->alias, d->mark, strlen(d->mark)) == 0)
+		d->ours = true;
+}
+
+/* Was this device made by a nat64d with our run directory? Then it is taken over or replaced. */
+static bool
+host_ours(const struct config *config, const char *name)
+{
+	struct host_device d = { .name = name };
+	struct rtnl *r = rtnl_open();
+
+	device_mark(d.mark, config->gateway.run_dir.s, "");
+	if (r)
+		rtnl_links(r, host_device, &d);
+	rtnl_close(r);
+	return d.ours;
+}
+
 static unsigned
 host_devices(const struct config *config)
 {
@@ -85,11 +114,10 @@ host_devices(const struct config *config)
 	for (uint32_t t = 0; t < config->tenants; t++) {
 		const char *device = config->tenant[t].device.s;
 
-		if (strchr(device, '%') || if_nametoindex(device) == 0)
+		if (strchr(device, '%') || if_nametoindex(device) == 0 || host_ours(config, device))
 			continue;
-		log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already; if an earlier nat64d was killed, "
-			 "its workers hold it, and leave when it goes: ip link delete %s; or write device = NAME",
-			 config->tenant[t].name_, device, device);
+		log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already, and it is not ours; remove it "
+			 "(ip link delete %s), or write device = NAME", config->tenant[t].name_, device, device);
 		n++;
 	}
 	return n;

@@ -1,10 +1,12 @@
 /*
  * main.c - nat64d: the order of birth, and then watching
  *
- * main_birth() is the whole start in order: look at the host, reduce rights, make the things children inherit, give up
- * the rights only that took, start the children. Everything privileged happens before the first packet, except what
- * replacing a child needs. Afterwards one thread sleeps in poll and is woken by signals alone, which come through a
- * descriptor, so nothing here is ever interrupted in the middle; timers are the timeout of that poll.
+ * main_birth() is the whole start in order: look at the host, reduce rights, see what a nat64d that was killed has left,
+ * make the things children inherit, as far as it has not, give up the rights only that took, start the children. From
+ * before the first child is born until nothing is left, the estate says what a successor has to know. Everything
+ * privileged happens before the first packet, except what replacing a child needs. Afterwards one thread sleeps in poll and
+ * is woken by signals alone, which come through a descriptor, so nothing here is ever interrupted in the middle; timers
+ * are the timeout of that poll.
  *
  * main_rebirth() takes the place of main_birth() in a process that has been a nat64d all the while and has just executed a
  * newer program (upgrade.c): everything is there, and is only taken over.
@@ -29,12 +31,14 @@
 #include "supervisor/gateway.h"
 #include "supervisor/host.h"
 #include "supervisor/log.h"
+#include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
 
 #define MAIN_TROUBLES 6			/* early deaths in a row, before anything ran, that end the start */
 #define MAIN_LEAVE 3000			/* ms children may take to leave; then they are killed */
 #define MAIN_KILLED 2000		/* ms a killed one may take */
+#define MAIN_TRIES 50			/* 20 ms apart, for addresses that a predecessor's child still holds */
 
 static struct gateway main_gateway;
 
@@ -83,25 +87,49 @@ main_process(struct gateway *g)
 }
 
 static bool
+main_run_directory(struct gateway *g)
+{
+	char why[256];
+	int rc = rundir_open(&g->rundir, &g->config->gateway, why, sizeof(why));
+
+	return rc == 0 ? true : main_failed(why, rc);
+}
+
+/* Is an address taken by the nat64-ctld of a predecessor on its way out, perhaps? Then wait a moment. */
+static bool
+main_again(const struct gateway *g, int rc, unsigned *tries)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+
+	if (rc != -EADDRINUSE || !g->legacy.found || *tries == MAIN_TRIES)
+		return false;
+	++*tries;
+	nanosleep(&moment, NULL);
+	return true;
+}
+
+static bool
 main_sockets(struct gateway *g)
 {
 	const struct config_gateway *config = &g->config->gateway;
+	unsigned tries = 0;
 	char why[256];
 	uint32_t gid;
-	int rc = rundir_open(&g->rundir, config, why, sizeof(why));
+	int rc = host_group(&gid, config->control_group.s);
 
 	if (rc != 0)
-		return main_failed(why, rc);
-	rc = host_group(&gid, config->control_group.s);
-	if (rc != 0)
 		return main_failed("[gateway] control-group", rc);
-	g->control = rundir_control(&g->rundir, config->control.s, gid, why, sizeof(why));
+	do
+		g->control = rundir_control(&g->rundir, config->control.s, gid, why, sizeof(why));
+	while (main_again(g, g->control, &tries));
 	if (g->control < 0)
 		return main_failed(why, g->control);
 	for (uint32_t i = 0; i < config->metrics.n; i++) {
 		if (config->metrics.item[i].family == 0)
 			continue;
-		rc = rundir_metrics(&config->metrics.item[i], why, sizeof(why));
+		do
+			rc = rundir_metrics(&config->metrics.item[i], why, sizeof(why));
+		while (main_again(g, rc, &tries));
 		if (rc < 0) {
 			log_line(CONFIG_LOG_ERROR, "%s: %s; set metrics to another address or off", why, strerror(-rc));
 			return false;
@@ -111,9 +139,35 @@ main_sockets(struct gateway *g)
 	return true;
 }
 
+/* Where new regions go: the run directory, if it is memory and has room for them; otherwise NULL. */
+static const char *
+main_regions(const struct gateway *g)
+{
+	const char *directory = g->config->gateway.run_dir.s;
+	uint64_t most = 0, room;
+
+	for (uint32_t t = 0; t < g->config->tenants; t++)
+		if (g->legacy.share[t].region.fd < 0)
+			most += region_most(&g->config->tenant[t]);
+	if (most == 0)
+		return directory;
+	if (!memory_tmpfs(directory, &room))
+		log_line(CONFIG_LOG_WARNING, "the run directory %s is not on a tmpfs, so the bindings will not survive when "
+			 "nat64d itself is killed; set run-dir to a directory that is, such as one below /run", directory);
+	else if (most > room)
+		log_line(CONFIG_LOG_WARNING, "the tmpfs of the run directory %s has %llu MB free and the tables may come to "
+			 "need %llu, so they are kept elsewhere and will not survive when nat64d itself is killed; make it "
+			 "larger, or lower max-sessions", directory, (unsigned long long)(room >> 20),
+			 (unsigned long long)(most >> 20) + 1);
+	else
+		return directory;
+	return NULL;
+}
+
 static bool
 main_tenants(struct gateway *g)
 {
+	const char *directory = main_regions(g);
 	char why[256], line[384];
 	int rc = bulletin_open(&g->bulletin, g->config);
 
@@ -126,13 +180,37 @@ main_tenants(struct gateway *g)
 		tenant->config = &g->config->tenant[t];
 		tenant->gateway = &g->config->gateway;
 		tenant->bulletin = &g->bulletin;
+		tenant->left = &g->left;
 		tenant->program = g->worker_program;
-		rc = tenant_open(tenant, why, sizeof(why));
+		rc = tenant_open(tenant, &g->legacy.share[t], directory, why, sizeof(why));
 		if (rc != 0) {
 			snprintf(line, sizeof(line), "tenant %s: %s", tenant->config->name_, why);
 			return main_failed(line, rc);
 		}
 		g->tenants++;
+	}
+	return true;
+}
+
+/* From here on a successor finds what we have made, whatever happens to us. */
+static bool
+main_estate(struct gateway *g)
+{
+	int rc = estate_write(g);
+
+	if (rc != 0)
+		return main_failed("cannot write what the next nat64d needs into the run directory", rc);
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		const struct tenant *tenant = &g->tenant[t];
+
+		rc = device_persist(&tenant->device);
+		if (rc != 0)
+			return main_failed("cannot make a device persistent", rc);
+		if (!g->legacy.share[t].kept)
+			store_forget(tenant->config->name_, tenant->device.queues);
+		if (!store_keep(tenant->config->name_, &tenant->device))
+			log_line(CONFIG_LOG_WARNING, "tenant %s: the service manager does not keep its queues; what waits in "
+				 "them will be lost when nat64d and all workers are killed", tenant->config->name_);
 	}
 	return true;
 }
@@ -161,10 +239,21 @@ main_birth(struct gateway *g)
 	if (!main_process(g))
 		return false;
 	caps_raise(CAPS_START);
-	made = main_sockets(g);
-	caps_raise(CAPS_NETWORK | CAPS_STEER);
-	made = made && main_tenants(g);
+	made = main_run_directory(g);
 	caps_drop();
+	if (!made)
+		return false;
+	legacy_find(g);
+	caps_raise(CAPS_START);
+	made = main_sockets(g);
+	caps_drop();
+	if (!made)
+		return false;
+	legacy_take(g);
+	caps_raise(CAPS_NETWORK | CAPS_STEER);
+	made = main_tenants(g) && main_estate(g);
+	caps_drop();
+	legacy_close(&g->legacy);
 	if (!made)
 		return false;
 	rc = caps_settle();
@@ -211,12 +300,11 @@ main_rebirth(struct gateway *g)
 	child_program(g->ctld_program, "nat64-ctld");
 	if (!wrong)
 		wrong = upgrade_adopt(g, g->estate, getpid());
-	if (wrong || !main_process(g)) {
-		log_line(CONFIG_LOG_ERROR, "cannot take over from the nat64d before: %s; ending it all",
-			 wrong ? wrong : "no signalfd");
-		caps_raise(CAPS_SIGNAL);
-		upgrade_give_up(g->estate);
-		caps_drop();
+	if (!wrong && (!main_process(g) || estate_write(g) != 0))
+		wrong = "there is no room";
+	if (wrong) {
+		log_line(CONFIG_LOG_ERROR, "cannot take over from the nat64d before: %s; its workers go on, and a start takes "
+			 "over from them", wrong);
 		return false;
 	}
 	close(g->estate);
@@ -272,9 +360,15 @@ main_death(struct gateway *g)
 		main_wait_for_children(g, MAIN_KILLED);
 	}
 	caps_raise(CAPS_NETWORK);
-	while (g->tenants > 0)
-		tenant_close(&g->tenant[--g->tenants]);
+	while (g->tenants > 0) {
+		struct tenant *tenant = &g->tenant[--g->tenants];
+
+		store_forget(tenant->config->name_, tenant->device.queues);
+		tenant_close(tenant);
+	}
 	caps_drop();
+	legacy_close(&g->legacy);
+	estate_remove(&g->left);
 	bulletin_close(&g->bulletin);
 	while (g->listeners > 0)
 		close(g->metrics[--g->listeners]);
@@ -377,7 +471,7 @@ main_run(struct gateway *g)
 	struct pollfd wait = { .fd = -1, .events = POLLIN };
 	int status = 0;
 
-	g->control = g->signals = g->rundir.lock = g->bulletin.fd_ro = -1;
+	g->control = g->signals = g->rundir.lock = g->bulletin.fd_ro = g->left.fd = -1;
 	if (g->estate >= 0) {
 		if (!main_rebirth(g))
 			return 1;
@@ -417,6 +511,7 @@ main(int argc, char **argv)
 		}
 	}
 	log_init();
+	legacy_open(&g->legacy);
 	g->estate = upgrade_heir();
 	status = options_read(&options, argc, argv, g->estate >= 0);
 	if (status >= 0)

@@ -1,5 +1,5 @@
 /*
- * memory.c - memory that processes share: sealed memfds
+ * memory.c - memory that processes share: sealed memfds, and files that outlive every process
  *
  * A memfd is born accessible to everybody who can name it through /proc, so its mode is taken back before anything is
  * in it. Its size is sealed, since a mapping behind the end of a file that shrank kills its reader; and the seals are
@@ -7,13 +7,23 @@
  * worker from mapping it. Read-only for a child means a descriptor opened O_RDONLY: the kernel then refuses
  * a writable mapping, whatever the child does.
  *
+ * A memfd ends with the last process that has it. What must outlive all of them is a file on a tmpfs instead, which
+ * cannot be sealed. What the seals did is done by others: only root can open the file by its name, so only who was given
+ * a descriptor could change its size, and a worker closes its own before its first packet and has no system call that
+ * would do it. A file that was left is believed to be ours only when nobody but root can have made or changed it: a
+ * regular file of root's, open to nobody else, with one name, not reached by a link.
+ *
  * Must never: hand out the writable descriptor where the read-only one will do.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "supervisor/memory.h"
 
@@ -74,4 +84,95 @@ memory_regain(int fd_ro, size_t size)
 	map = fstat(fd, &st) == 0 && st.st_size == (off_t)size ? memory_map(fd, size) : NULL;
 	close(fd);
 	return map;
+}
+
+bool
+memory_tmpfs(const char *directory, uint64_t *room)
+{
+	struct statfs fs;
+
+	if (statfs(directory, &fs) != 0 || fs.f_type != TMPFS_MAGIC)
+		return false;
+	/* One without a limit says that it has no blocks. */
+	*room = fs.f_blocks ? (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize : UINT64_MAX;
+	return true;
+}
+
+/* The name that path has before memory_settle. Returns false when it is too long. */
+static bool
+memory_new_name(char out[PATH_MAX], const char *path)
+{
+	return snprintf(out, PATH_MAX, "%s%s", path, MEMORY_NEW) < PATH_MAX;
+}
+
+int
+memory_file(const char *path, size_t size)
+{
+	int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, fd, rc;
+	char name[PATH_MAX];
+
+	if (!memory_new_name(name, path))
+		return -ENAMETOOLONG;
+	fd = open(name, flags, 0600);
+	if (fd < 0 && errno == EEXIST && unlink(name) == 0)
+		fd = open(name, flags, 0600);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) == 0)
+		return fd;
+	rc = -errno;
+	unlink(name);
+	close(fd);
+	return rc;
+}
+
+int
+memory_settle(const char *path)
+{
+	char name[PATH_MAX];
+
+	if (!memory_new_name(name, path))
+		return -ENAMETOOLONG;
+	return rename(name, path) == 0 ? 0 : -errno;
+}
+
+void
+memory_discard(const char *path)
+{
+	char name[PATH_MAX];
+
+	if (memory_new_name(name, path))
+		unlink(name);
+}
+
+/* Why this file could be somebody else's work, or NULL. */
+static const char *
+memory_foreign(const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return "it is not a regular file";
+	if (st->st_uid != 0)
+		return "it does not belong to root";
+	if (st->st_mode & 0077)
+		return "others than root may open it";
+	return st->st_nlink == 1 ? NULL : "it has more than one name";
+}
+
+int
+memory_claim(const char *path, const char **wrong)
+{
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), rc = -errno;
+	struct stat st;
+
+	if (fd < 0) {
+		*wrong = rc == -ELOOP ? "it is a symbolic link" : lstat(path, &st) == 0 ? memory_foreign(&st) : NULL;
+		if (!*wrong)
+			*wrong = strerror(-rc);
+		return rc;
+	}
+	*wrong = fstat(fd, &st) == 0 ? memory_foreign(&st) : strerror(errno);
+	if (!*wrong)
+		return fd;
+	close(fd);
+	return -EPERM;
 }

@@ -1,10 +1,12 @@
 /*
- * memory.h - memory that processes share: sealed memfds
+ * memory.h - memory that processes share: sealed memfds, and files that outlive every process
  */
 #ifndef SUPERVISOR_MEMORY_H
 #define SUPERVISOR_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * A memfd of size zero bytes that nobody can resize or re-open by its name in /proc unless he is root; closed on exec.
@@ -23,5 +25,27 @@ void *memory_regain(int fd_ro, size_t size);
 
 /* Map all size bytes shared and writable. Returns NULL with errno set. */
 void *memory_map(int fd, size_t size);
+
+/* Is this directory on a tmpfs, so that a file in it is memory? Then *room is how many bytes are free there. */
+bool memory_tmpfs(const char *directory, uint64_t *room);
+
+/*
+ * The same as memory_create, as a file for root alone, which will be called path once memory_settle has said so; until
+ * then it is path with MEMORY_NEW behind it. What a dead process left under that name is replaced. Returns the
+ * descriptor, or -errno.
+ */
+#define MEMORY_NEW ".new"
+int memory_file(const char *path, size_t size);
+
+/* The file is whole: it takes the place of the one called path, if any, in one step. Returns 0 or -errno. */
+int memory_settle(const char *path);
+/* It will not be: remove it. */
+void memory_discard(const char *path);
+
+/*
+ * Open a file that a process before us left, to read and write. Returns the descriptor; or -ENOENT; or another -errno and
+ * in *wrong why it is not touched: it is a link, or could have been made or changed by somebody who is not root.
+ */
+int memory_claim(const char *path, const char **wrong);
 
 #endif

@@ -179,31 +179,38 @@ static void
 reload_apply(struct gateway *g, uint64_t now)
 {
 	struct config *new = g->other;
+	int rc;
 
 	for (uint32_t t = 0; t < g->tenants; t++) {
 		struct tenant *tenant = &g->tenant[t];
 
 		tenant->gateway = &new->gateway;
+		tenant->config = &new->tenant[t];
 		if (!reload_leaving_same(&g->config->tenant[t], &new->tenant[t]))
 			tenant->leave_at = now + new->tenant[t].drain_timeout * UINT64_C(1000);
-		if (g->reload.moving & UINT64_C(1) << t) {
-			shift_commit(tenant);
-			continue;
-		}
-		tenant->config = &new->tenant[t];
-		if (!(g->reload.changed & UINT64_C(1) << t))
-			continue;
-		publish_next(&tenant->publish, &new->tenant[t]);
-		for (unsigned w = 0; w < tenant->config->workers; w++)
-			tenant_ring(tenant, w);
 	}
 	log_level((enum config_log_level)new->gateway.log_level);
 	bulletin_config(&g->bulletin, new, true);
 	g->other = g->config;
 	g->config = new;
+	g->reload.committed = true;
+	rc = estate_write(g);		/* before the first packet meets what is new */
+	if (rc != 0)
+		log_line(CONFIG_LOG_WARNING, "cannot write %s: %s; after a crash the configuration before this one is compared",
+			 g->left.path, strerror(-rc));
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		struct tenant *tenant = &g->tenant[t];
+
+		if (g->reload.moving & UINT64_C(1) << t) {
+			shift_commit(tenant);
+		} else if (g->reload.changed & UINT64_C(1) << t) {
+			publish_next(&tenant->publish, &new->tenant[t]);
+			for (unsigned w = 0; w < tenant->config->workers; w++)
+				tenant_ring(tenant, w);
+		}
+	}
 	if (g->reload.moving)
 		ctld_renew(g);		/* it looks at tables that are no more */
-	g->reload.committed = true;
 }
 
 static bool

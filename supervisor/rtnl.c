@@ -12,6 +12,7 @@
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "supervisor/rtnl.h"
@@ -100,6 +101,80 @@ rtnl_link_up(struct rtnl *r, unsigned index, uint32_t mtu, uint32_t queue_length
 	return rtnl_talk(r, m, NULL, NULL);
 }
 
+int
+rtnl_link_alias(struct rtnl *r, unsigned index, const char *alias)
+{
+	struct nlmsghdr *m = rtnl_begin(r, RTM_SETLINK, NLM_F_ACK);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(m, sizeof(*link));
+
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = (int)index;
+	mnl_attr_put_str(m, IFLA_IFALIAS, alias);
+	return rtnl_talk(r, m, NULL, NULL);
+}
+
+int
+rtnl_link_remove(struct rtnl *r, unsigned index)
+{
+	struct nlmsghdr *m = rtnl_begin(r, RTM_DELLINK, NLM_F_ACK);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(m, sizeof(*link));
+
+	link->ifi_family = AF_UNSPEC;
+	link->ifi_index = (int)index;
+	return rtnl_talk(r, m, NULL, NULL);
+}
+
+struct rtnl_looking {
+	void (*see)(const struct rtnl_link *link, void *user);
+	void *user;
+	struct rtnl_link link;
+};
+
+static int
+rtnl_link_attribute(const struct nlattr *attr, void *user)
+{
+	struct rtnl_looking *looking = user;
+	struct rtnl_link *link = &looking->link;
+	int n = mnl_attr_get_payload_len(attr);
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		snprintf(link->name, sizeof(link->name), "%.*s", n, mnl_attr_get_str(attr));
+		break;
+	case IFLA_IFALIAS:
+		snprintf(link->alias, sizeof(link->alias), "%.*s", n, mnl_attr_get_str(attr));
+		break;
+	case IFLA_CARRIER:
+		link->carrier = n >= 1 && mnl_attr_get_u8(attr) != 0;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int
+rtnl_link_seen(const struct nlmsghdr *m, void *user)
+{
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(m);
+	struct rtnl_looking *looking = user;
+
+	if (m->nlmsg_type != RTM_NEWLINK)
+		return MNL_CB_OK;
+	looking->link = (struct rtnl_link) { .index = (unsigned)header->ifi_index };
+	if (mnl_attr_parse(m, sizeof(*header), rtnl_link_attribute, looking) >= 0)
+		looking->see(&looking->link, looking->user);
+	return MNL_CB_OK;
+}
+
+int
+rtnl_links(struct rtnl *r, void (*see)(const struct rtnl_link *link, void *user), void *user)
+{
+	struct rtnl_looking looking = { .see = see, .user = user };
+	struct nlmsghdr *m = rtnl_begin(r, RTM_GETLINK, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+	return rtnl_talk(r, m, rtnl_link_seen, &looking);
+}
+
 static int
 rtnl_route(struct rtnl *r, uint16_t type, uint16_t flags, const struct rtnl_net *to, unsigned index)
 {
@@ -127,6 +202,54 @@ int
 rtnl_route_remove(struct rtnl *r, const struct rtnl_net *to, unsigned index)
 {
 	return rtnl_route(r, RTM_DELROUTE, 0, to, index);
+}
+
+struct rtnl_matching {
+	uint32_t table, index;
+	uint8_t len;
+};
+
+static int
+rtnl_match_attribute(const struct nlattr *attr, void *user)
+{
+	struct rtnl_matching *match = user;
+
+	if (mnl_attr_get_payload_len(attr) < sizeof(uint32_t))
+		return MNL_CB_OK;
+	if (mnl_attr_get_type(attr) == RTA_OIF)
+		match->index = mnl_attr_get_u32(attr);
+	else if (mnl_attr_get_type(attr) == RTA_TABLE)
+		match->table = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int
+rtnl_match(const struct nlmsghdr *m, void *user)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(m);
+	struct rtnl_matching *match = user;
+
+	if (m->nlmsg_type != RTM_NEWROUTE)
+		return MNL_CB_OK;
+	match->table = route->rtm_table;
+	match->len = route->rtm_dst_len;
+	mnl_attr_parse(m, sizeof(*route), rtnl_match_attribute, match);
+	return MNL_CB_OK;
+}
+
+bool
+rtnl_route_there(struct rtnl *r, const struct rtnl_net *to, unsigned index)
+{
+	struct nlmsghdr *m = rtnl_begin(r, RTM_GETROUTE, NLM_F_ACK);
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(m, sizeof(*route));
+	struct rtnl_matching match = { 0 };
+
+	route->rtm_family = to->family;
+	route->rtm_dst_len = to->family == AF_INET ? 32 : 128;
+	route->rtm_flags = RTM_F_FIB_MATCH;
+	mnl_attr_put(m, RTA_DST, to->family == AF_INET ? 4 : 16, to->addr);
+	return rtnl_talk(r, m, rtnl_match, &match) == 0 && match.table == RT_TABLE_MAIN && match.len == to->len &&
+	       match.index == index;
 }
 
 struct rtnl_seeing {

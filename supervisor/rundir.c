@@ -19,11 +19,37 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "supervisor/rundir.h"
 #include "supervisor/value.h"
 
 #define RUNDIR_BACKLOG 64
+#define RUNDIR_PATIENCE 10		/* looks at a lock, 20 ms apart */
+
+/*
+ * Take the lock. A nat64d that was killed may have had a child that was just being born and holds a duplicate of the
+ * descriptor until it executes its program, so it is asked for more than once. Returns 0 or -errno.
+ */
+static int
+rundir_lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	for (unsigned i = 0;; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK || i == RUNDIR_PATIENCE)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void
+rundir_pid_file(struct rundir *r, const struct config_gateway *config)
+{
+	snprintf(r->pid_file, sizeof(r->pid_file), "%s/nat64d.pid", config->run_dir.s);
+}
 
 bool
 rundir_busy(const struct config_gateway *config)
@@ -36,7 +62,7 @@ rundir_busy(const struct config_gateway *config)
 	fd = open(pid_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return false;
-	busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	busy = rundir_lock(fd) == -EWOULDBLOCK;
 	close(fd);
 	return busy;
 }
@@ -48,7 +74,7 @@ rundir_open(struct rundir *r, const struct config_gateway *config, char *why, si
 	int rc, n;
 
 	r->control[0] = '\0';
-	snprintf(r->pid_file, sizeof(r->pid_file), "%s/nat64d.pid", config->run_dir.s);
+	rundir_pid_file(r, config);
 	snprintf(why, size, "cannot create the run directory %s", config->run_dir.s);
 	r->lock = -1;
 	if (mkdir(config->run_dir.s, 0755) != 0 && errno != EEXIST)
@@ -57,8 +83,9 @@ rundir_open(struct rundir *r, const struct config_gateway *config, char *why, si
 	r->lock = open(r->pid_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (r->lock < 0)
 		return -errno;
-	if (flock(r->lock, LOCK_EX | LOCK_NB) != 0) {
-		rc = errno == EWOULDBLOCK ? -EEXIST : -errno;
+	rc = rundir_lock(r->lock);
+	if (rc != 0) {
+		rc = rc == -EWOULDBLOCK ? -EEXIST : rc;
 		snprintf(why, size, "another nat64d runs with the run directory %s; stop it, or set run-dir",
 			 config->run_dir.s);
 		close(r->lock);
@@ -72,6 +99,14 @@ rundir_open(struct rundir *r, const struct config_gateway *config, char *why, si
 		return rc;
 	}
 	return 0;
+}
+
+void
+rundir_adopt(struct rundir *r, const struct config_gateway *config, int lock)
+{
+	rundir_pid_file(r, config);
+	r->lock = lock;
+	snprintf(r->control, sizeof(r->control), "%s", config->control.s);
 }
 
 /* Does somebody answer at this UNIX socket? */

@@ -22,6 +22,9 @@ bool rundir_busy(const struct config_gateway *config);
  */
 int rundir_open(struct rundir *r, const struct config_gateway *config, char *why, size_t size);
 
+/* The lock and the control socket are ours, from before an exec. */
+void rundir_adopt(struct rundir *r, const struct config_gateway *config, int lock);
+
 /*
  * Listen on the control socket, for root and for gid. One that a dead nat64d left is replaced. Returns the descriptor, or
  * -errno with what was tried in why: -EADDRINUSE when somebody answers there.

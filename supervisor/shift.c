@@ -26,6 +26,7 @@
 #include "supervisor/bulletin.h"
 #include "supervisor/caps.h"
 #include "supervisor/log.h"
+#include "supervisor/store.h"
 #include "supervisor/tenant.h"
 
 #define SHIFT_DRAIN_TIME 3000		/* ms for the rings to become empty */
@@ -105,7 +106,8 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 
 	*s = shift_none;
 	snprintf(why, size, "cannot make the new table's shared memory");
-	rc = region_open_heir(&s->region, config, &t->region);
+	rc = region_open_heir(&s->region, config, &t->region, *t->region.file ? t->gateway->run_dir.s : NULL,
+			      t->publish.image->generation + 1);
 	if (rc == 0) {
 		snprintf(why, size, "cannot make the configuration's shared memory");
 		rc = publish_open(&s->publish, config, t->publish.image->generation + 1);
@@ -281,7 +283,11 @@ settle(struct tenant *t)
 
 	caps_raise(CAPS_NETWORK);
 	device_unroute_extra(&t->device, s->config, t->config);
-	device_narrow(&t->device, t->config->workers);
+	if (s->config->workers != t->config->workers) {
+		store_forget(t->config->name_, t->device.queues);
+		device_narrow(&t->device, t->config->workers);
+		store_keep(t->config->name_, &t->device);
+	}
 	caps_drop();
 	shift_close(t);
 	s->swapped = false;
@@ -341,6 +347,6 @@ void
 shift_close(struct tenant *t)
 {
 	publish_close(&t->shift.publish);
-	region_close(&t->shift.region);
+	region_remove(&t->shift.region, t->gateway->run_dir.s);
 	steer_close(&t->shift.steer);
 }

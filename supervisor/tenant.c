@@ -16,6 +16,7 @@
 #include "supervisor/bulletin.h"
 #include "supervisor/child.h"
 #include "supervisor/estate.h"
+#include "supervisor/legacy.h"
 #include "supervisor/log.h"
 #include "supervisor/tenant.h"
 
@@ -87,22 +88,34 @@ tenant_steer(struct tenant *t)
 	tenant_steer_tell(t, rc, why);
 }
 
-int
-tenant_open(struct tenant *t, char *why, size_t size)
+/* The region and the device of a predecessor are ours, as far as there are any. */
+static void
+tenant_inherit(struct tenant *t, struct legacy_share *share)
 {
-	int rc;
+	t->region = share->region;
+	t->device = share->device;
+	share->region = (struct region) { .fd = -1, .fd_ro = -1 };
+	share->device.queues = 0;
+	if (t->region.fd >= 0)
+		log_line(CONFIG_LOG_INFO, "tenant %s: goes on with the bindings of an earlier nat64d", t->config->name_);
+}
+
+int
+tenant_open(struct tenant *t, struct legacy_share *share, const char *directory, char *why, size_t size)
+{
+	int rc = 0;
 
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		t->bell[w] = -1;
-	t->region = (struct region) { .fd = -1, .fd_ro = -1 };
+	tenant_inherit(t, share);
 	t->publish = (struct publish) { .fd_ro = -1 };
 	t->shift = shift_none;
-	t->device = (struct device) { .queues = 0 };
 	t->steer = (struct steer) { .program = -1, .table = -1, .blocks = -1 };
 	crew_init(&t->crew);
 
 	snprintf(why, size, "cannot make the table's shared memory");
-	rc = region_open(&t->region, t->config);
+	if (t->region.fd < 0)
+		rc = region_open(&t->region, t->config, directory);
 	if (rc == 0) {
 		snprintf(why, size, "cannot make the configuration's shared memory");
 		rc = publish_open(&t->publish, t->config, 1);
@@ -111,8 +124,10 @@ tenant_open(struct tenant *t, char *why, size_t size)
 		snprintf(why, size, "cannot make an eventfd for each worker");
 		rc = tenant_bells(t);
 	}
-	if (rc == 0)
-		rc = device_open(&t->device, t->config, why, size);
+	if (rc == 0 && t->device.queues > 0)
+		rc = device_adopt(&t->device, t->config, t->gateway->run_dir.s, why, size);
+	else if (rc == 0)
+		rc = device_open(&t->device, t->config, t->gateway->run_dir.s, why, size);
 	if (rc != 0) {
 		tenant_close(t);
 		return rc;
@@ -125,7 +140,7 @@ tenant_open(struct tenant *t, char *why, size_t size)
 int
 tenant_adopt(struct tenant *t, const struct estate_tenant *e)
 {
-	int rc = region_adopt(&t->region, e->region, e->region_ro);
+	int rc = region_adopt(&t->region, e->region_fd, e->region_ro);
 
 	if (rc == 0)
 		rc = publish_adopt(&t->publish, e->image);
@@ -133,9 +148,14 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e)
 		return rc;
 	t->shift = shift_none;
 	memcpy(t->bell, e->bell, sizeof(t->bell));
-	t->device = e->device;
 	t->steer = e->steer;
-	t->crew = e->crew;
+	memcpy(t->region.file, e->region, sizeof(t->region.file));
+	memcpy(t->bell, e->bell, sizeof(t->bell));
+	t->device.index = e->index;
+	t->device.queues = e->queues;
+	memcpy(t->device.name, e->device, sizeof(t->device.name));
+	memcpy(t->device.queue, e->queue, sizeof(t->device.queue));
+	crew_adopt(t, e);
 	return 0;
 }
 
@@ -151,7 +171,7 @@ tenant_close(struct tenant *t)
 	}
 	shift_close(t);
 	publish_close(&t->publish);
-	region_close(&t->region);
+	region_remove(&t->region, t->gateway->run_dir.s);
 }
 
 pid_t

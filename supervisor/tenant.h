@@ -13,13 +13,16 @@
 #include "supervisor/steer.h"
 
 struct bulletin;
+struct estate_file;
 struct estate_tenant;
+struct legacy_share;
 
 struct tenant {
 	uint32_t number;
 	const struct config_tenant *config;	/* in force; replaced by a reload */
 	const struct config_gateway *gateway;	/* likewise */
 	struct bulletin *bulletin;
+	struct estate_file *left;		/* where its workers are noted */
 	struct device device;
 	struct region region;
 	struct publish publish;
@@ -33,11 +36,12 @@ struct tenant {
 };
 
 /*
- * Make everything a tenant's workers inherit. number, config, gateway, bulletin and program are set by the caller.
- * Should: hold CAP_NET_ADMIN, and CAP_BPF, without which packets are not steered. Returns 0, or -errno with what
- * was tried in why; then nothing is left.
+ * Make everything a tenant's workers inherit, as far as share does not have it from a nat64d that was killed; what is used
+ * is taken out of share. number, config, gateway, bulletin, left and program are set by the caller. A new region is a file
+ * in directory, or with NULL a memfd. Should: hold CAP_NET_ADMIN, and CAP_BPF, without which packets are not steered.
+ * Returns 0, or -errno with what was tried in why; then nothing is left.
  */
-int tenant_open(struct tenant *t, char *why, size_t size);
+int tenant_open(struct tenant *t, struct legacy_share *share, const char *directory, char *why, size_t size);
 
 /*
  * Take over what a tenant's workers inherit from before an exec. The caller has set the same as for tenant_open.

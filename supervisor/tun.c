@@ -6,6 +6,9 @@
  * the first queue makes sure that the device is new: without it the call would quietly attach to a device that another
  * process made. The others attach to the one just made.
  *
+ * A device that is to outlive its holders is made root's at the same time: without an owner any local user could attach a
+ * queue to it and read packets.
+ *
  * Must never: close or detach one queue of several but the last. The kernel renumbers the others and throws away what
  * waits there.
  */
@@ -17,6 +20,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "supervisor/tun.h"
+
+#define TUN_FLAGS (IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE)
 
 static int
 tun_queue(struct ifreq *request)
@@ -33,36 +38,13 @@ tun_queue(struct ifreq *request)
 	return rc;
 }
 
-int
-tun_widen(const char *name, unsigned from, unsigned n, int *queue)
+/* One more queue, or the first. Returns 0, or -errno and all n of them are closed. */
+static int
+tun_queues(struct ifreq *request, unsigned n, int *queue, short first)
 {
-	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE };
-
-	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
-	for (unsigned i = from; i < n; i++) {
-		queue[i] = tun_queue(&request);
-		if (queue[i] < 0) {
-			int rc = queue[i];
-
-			tun_close(i - from, queue + from);
-			return rc;
-		}
-	}
-	return 0;
-}
-
-int
-tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue)
-{
-	struct ifreq request = { .ifr_flags = 0 };
-	short flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
-
-	if (strlen(pattern) >= sizeof(request.ifr_name))
-		return -ENAMETOOLONG;
-	strcpy(request.ifr_name, pattern);
 	for (unsigned i = 0; i < n; i++) {
-		request.ifr_flags = i == 0 ? (short)(flags | (short)IFF_TUN_EXCL) : flags;
-		queue[i] = tun_queue(&request);
+		request->ifr_flags = i == 0 ? (short)(TUN_FLAGS | first) : (short)TUN_FLAGS;
+		queue[i] = tun_queue(request);
 		if (queue[i] < 0) {
 			int rc = queue[i];
 
@@ -70,8 +52,6 @@ tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue)
 			return rc;
 		}
 	}
-	memcpy(name, request.ifr_name, TUN_NAME);
-	name[TUN_NAME - 1] = '\0';
 	return 0;
 }
 
@@ -79,6 +59,57 @@ int
 tun_steer(int queue, int program)
 {
 	return ioctl(queue, TUNSETSTEERINGEBPF, &program) == 0 ? 0 : -errno;
+}
+
+int
+tun_widen(const char *name, unsigned from, unsigned n, int *queue)
+{
+	return tun_attach(name, n - from, queue + from);
+}
+
+int
+tun_open(char name[TUN_NAME], const char *pattern, unsigned n, int *queue)
+{
+	struct ifreq request = { .ifr_flags = 0 };
+	int rc;
+
+	if (strlen(pattern) >= sizeof(request.ifr_name))
+		return -ENAMETOOLONG;
+	strcpy(request.ifr_name, pattern);
+	rc = tun_queues(&request, n, queue, (short)IFF_TUN_EXCL);
+	if (rc == 0) {
+		memcpy(name, request.ifr_name, TUN_NAME);
+		name[TUN_NAME - 1] = '\0';
+	}
+	return rc;
+}
+
+int
+tun_persist(int queue, bool persist)
+{
+	if (persist && ioctl(queue, TUNSETOWNER, 0UL) != 0)
+		return -errno;
+	return ioctl(queue, TUNSETPERSIST, persist ? 1UL : 0UL) == 0 ? 0 : -errno;
+}
+
+int
+tun_attach(const char *name, unsigned n, int *queue)
+{
+	struct ifreq request = { .ifr_flags = 0 };
+
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return -ENAMETOOLONG;
+	strcpy(request.ifr_name, name);
+	return tun_queues(&request, n, queue, 0);
+}
+
+bool
+tun_is(int queue, const char *name)
+{
+	struct ifreq got = { .ifr_flags = 0 };
+
+	return ioctl(queue, TUNGETIFF, &got) == 0 && strncmp(got.ifr_name, name, sizeof(got.ifr_name)) == 0 &&
+	       (got.ifr_flags & (TUN_FLAGS | IFF_VNET_HDR)) == TUN_FLAGS;
 }
 
 void

@@ -6,6 +6,8 @@
 #ifndef SUPERVISOR_TUN_H
 #define SUPERVISOR_TUN_H
 
+#include <stdbool.h>
+
 #define TUN_NAME 16			/* a device's name with its NUL: the kernel's IFNAMSIZ */
 
 /*
@@ -27,7 +29,22 @@ int tun_widen(const char *name, unsigned from, unsigned n, int *queue);
  */
 int tun_steer(int queue, int program);
 
-/* Close all queues at once. The device goes with them unless somebody holds a duplicate. */
+/*
+ * Let the device live on without anybody who holds a queue, or not any more. While it does, only root may attach to it.
+ * Returns 0 or -errno.
+ */
+int tun_persist(int queue, bool persist);
+
+/*
+ * Attach to the n queues of a device that lives on although nobody holds one. Should: hold CAP_NET_ADMIN. Returns 0, or
+ * -errno and nothing is open.
+ */
+int tun_attach(const char *name, unsigned n, int *queue);
+
+/* Is this a queue of the device of that name, and of the kind that tun_open makes? */
+bool tun_is(int queue, const char *name);
+
+/* Close all queues at once. The device goes with them unless somebody holds a duplicate, or it is to live on. */
 void tun_close(unsigned n, int *queue);
 
 #endif

@@ -2,16 +2,18 @@
  * upgrade.c - another nat64d goes on in this one's place, with its pid, its children and all it holds
  *
  * An exec keeps the pid, the children, blocked signals that wait, and every descriptor that is not marked to be closed.
- * So a package upgrade needs no gap: the supervisor writes its estate (supervisor/estate.h), executes what now lies at the
- * path it was started as, and that adopts what it finds. Workers notice nothing; then they are replaced one by one as by
- * SIGUSR1, and nat64-ctld at once. Spares of the old build go home, because their pipes do not live on.
+ * So a package upgrade needs no gap: the supervisor writes its estate anew (supervisor/estate.h), executes what now lies at
+ * the path it was started as, and that adopts what it finds. Workers notice nothing; then they are replaced one by one as
+ * by SIGUSR1, and nat64-ctld at once. Spares of the old build go home, because their pipes do not live on.
  *
  * After an exec there is no way back, so the new program is tried first: started as a child, with an estate, the same
  * command line and descriptors, it does all that could fail, asks the programs beside it whether they are its kin, and says
  * so by its exit status. Whatever happens to it (missing, another layout, a crash, an endless loop), the running nat64d
  * goes on. Meanwhile the supervisor does its work: it never waits.
  *
- * What cannot be taken over: a program that lays out shared memory, or the estate, in another way. That takes a restart.
+ * What cannot be taken over: a program that lays out shared memory, or the estate, in another way. That takes a restart. One
+ * that fails after all, behind the exec, just ends: what it was given is all still there, the workers forward, and the next
+ * start takes over as after a crash (supervisor/legacy.c).
  *
  * Must never: execute a program that was not tried; lose a signal or a child; wait for the trial.
  */
@@ -22,11 +24,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "supervisor/birth/heritage.h"
 #include "supervisor/caps.h"
-#include "supervisor/estate.h"
+#include "supervisor/gateway.h"
 #include "supervisor/log.h"
 
 #define UPGRADE_VARIABLE "NAT64D_ESTATE"	/* the estate's descriptor, in the environment of the new program */
@@ -69,19 +73,33 @@ upgrade_refuse(struct gateway *g, const char *why)
 	upgrade_end(g, false, text);
 }
 
-/* In the child: become the new program, which looks at the estate in fd. */
+/* Let the estate and all that is in it live on over an exec, or not. Returns false when something is missing. */
+static bool
+upgrade_keep(const struct gateway *g, bool keep)
+{
+	struct estate *e;
+	bool all;
+
+	if (estate_read(g->left.fd, &e))
+		return false;
+	all = estate_keep(e, keep) && fcntl(g->left.fd, F_SETFD, keep ? 0 : FD_CLOEXEC) == 0;
+	estate_forget(e);
+	return all;
+}
+
+/* In the child: become the new program, which looks at the estate. It ends with us: it holds the lock of the run directory. */
 __attribute__((noreturn)) static void
-upgrade_become(const struct gateway *g, const struct estate *e, int fd, int words)
+upgrade_become(const struct gateway *g, int words)
 {
 	char number[32], *argv[UPGRADE_WORDS + 2] = { g->argv[0], number };
 	sigset_t none;
 
-	snprintf(number, sizeof(number), "--can-adopt=%d", fd);
+	snprintf(number, sizeof(number), "--can-adopt=%d", g->left.fd);
 	for (unsigned i = 1; i < UPGRADE_WORDS && g->argv[i]; i++)
 		argv[i + 1] = g->argv[i];
 	sigemptyset(&none);
-	if (dup2(words, STDERR_FILENO) >= 0 && fcntl(fd, F_SETFD, 0) == 0 && estate_keep(e, true) &&
-	    sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dup2(words, STDERR_FILENO) >= 0 && upgrade_keep(g, true) && sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
 		caps_raise(CAPS_FILES);
 		execve(g->program, argv, environ);
 	}
@@ -93,8 +111,7 @@ void
 upgrade_begin(struct gateway *g, uint64_t now)
 {
 	struct upgrade *u = &g->upgrade;
-	struct estate *e;
-	int fd, ends[2];
+	int rc, ends[2];
 
 	if (u->trial || u->fit || u->rolling) {
 		log_line(CONFIG_LOG_INFO, "an upgrade is under way already");
@@ -112,19 +129,17 @@ upgrade_begin(struct gateway *g, uint64_t now)
 		upgrade_refuse(g, strerror(errno));
 		return;
 	}
-	fd = estate_write(g, &e);
-	u->trial = fd < 0 ? -1 : fork();
+	rc = estate_write(g);
+	u->trial = rc < 0 ? -1 : fork();
 	if (u->trial == 0)
-		upgrade_become(g, e, fd, ends[1]);
+		upgrade_become(g, ends[1]);
+	if (rc == 0 && u->trial < 0)
+		rc = -errno;
 	close(ends[1]);
-	if (fd >= 0) {
-		estate_forget(e);
-		close(fd);
-	}
 	if (u->trial < 0) {
 		close(ends[0]);
 		u->trial = 0;
-		upgrade_refuse(g, fd < 0 ? strerror(-fd) : strerror(errno));
+		upgrade_refuse(g, strerror(-rc));
 		return;
 	}
 	u->words = ends[0];
@@ -162,23 +177,20 @@ upgrade_reaped(struct gateway *g, pid_t pid, int code, int value)
 static void
 upgrade_execute(struct gateway *g)
 {
+	int rc = estate_write(g);
 	char number[16];
-	struct estate *e;
-	int fd = estate_write(g, &e), rc = fd;
 
-	if (fd >= 0) {
+	if (rc == 0) {
 		log_line(CONFIG_LOG_INFO, "nat64d %s gives over to %s", NAT64_VERSION, g->program);
-		snprintf(number, sizeof(number), "%d", fd);
-		if (setenv(UPGRADE_VARIABLE, number, 1) == 0 && fcntl(fd, F_SETFD, 0) == 0 && estate_keep(e, true)) {
+		snprintf(number, sizeof(number), "%d", g->left.fd);
+		if (setenv(UPGRADE_VARIABLE, number, 1) == 0 && upgrade_keep(g, true)) {
 			caps_raise(CAPS_FILES);
 			execve(g->program, g->argv, environ);
 		}
 		rc = -errno;
 		caps_drop();
 		unsetenv(UPGRADE_VARIABLE);
-		estate_keep(e, false);
-		estate_forget(e);
-		close(fd);
+		upgrade_keep(g, false);
 	}
 	upgrade_refuse(g, strerror(-rc));
 }
@@ -199,6 +211,8 @@ upgrade_tick(struct gateway *g, uint64_t now)
 	struct upgrade *u = &g->upgrade;
 	char text[160];
 
+	if (u->fit && g->reload.pending)
+		return now + UPGRADE_LOOK;	/* which ends by itself */
 	if (u->fit) {
 		u->fit = false;
 		upgrade_execute(g);
@@ -262,15 +276,15 @@ upgrade_take(struct gateway *g, const struct estate *e)
 	if (!g->config || !estate_keep(e, false))
 		return g->config ? "a descriptor of the running nat64d is missing" : "there is no memory";
 	*g->config = e->config;
-	g->cpus = e->cpus;
-	g->rundir = e->rundir;
-	g->control = e->control;
-	g->listeners = e->listeners;
-	memcpy(g->metrics, e->metrics, sizeof(g->metrics));
-	g->ctld = e->ctld;
-	g->reload = e->reload;
+	g->cpus = e->gateway.cpus;
+	rundir_adopt(&g->rundir, &g->config->gateway, e->gateway.lock);
+	g->control = e->gateway.control;
+	g->listeners = e->gateway.listeners;
+	for (uint32_t i = 0; i < g->listeners; i++)
+		g->metrics[i] = e->gateway.metrics[i];
+	g->ctld = (struct ctld) { .pid = (pid_t)e->gateway.ctld, .up = e->gateway.ctld_up };
 	memcpy(g->upgrade.from, e->head.program, sizeof(g->upgrade.from) - 1);
-	if (bulletin_adopt(&g->bulletin, e->bulletin) != 0)
+	if (bulletin_adopt(&g->bulletin, e->gateway.bulletin) != 0)
 		return "the status memory cannot be taken over";
 	for (uint32_t t = 0; t < e->tenants; t++) {
 		struct tenant *tenant = &g->tenant[t];
@@ -279,6 +293,7 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		tenant->config = &g->config->tenant[t];
 		tenant->gateway = &g->config->gateway;
 		tenant->bulletin = &g->bulletin;
+		tenant->left = &g->left;
 		tenant->program = g->worker_program;
 		if (tenant_adopt(tenant, &e->tenant[t]) != 0)
 			return "a tenant's memory cannot be taken over";
@@ -296,25 +311,12 @@ upgrade_adopt(struct gateway *g, int fd, pid_t pid)
 
 	if (wrong)
 		return wrong;
-	wrong = (pid_t)e->pid == pid ? upgrade_take(g, e) : "it is the state of another process";
+	if (e->head.kin != HERITAGE_KIN)
+		wrong = "it lays out shared memory otherwise than the running nat64d";
+	else
+		wrong = (pid_t)e->gateway.pid == pid ? upgrade_take(g, e) : "it is the state of another process";
 	estate_forget(e);
 	return wrong;
-}
-
-void
-upgrade_give_up(int fd)
-{
-	struct estate *e;
-
-	if (estate_read(fd, &e) || (pid_t)e->pid != getpid())
-		return;
-	if (e->ctld.pid > 0)
-		kill(e->ctld.pid, SIGKILL);
-	for (uint32_t t = 0; t < e->tenants; t++)
-		for (unsigned w = 0; w < e->tenant[t].device.queues; w++)
-			if (e->tenant[t].crew.slot[w].pid > 0)
-				kill(e->tenant[t].crew.slot[w].pid, SIGKILL);
-	rundir_close(&e->rundir);
 }
 
 void
@@ -325,8 +327,10 @@ upgrade_roll(struct gateway *g, uint64_t now)
 	g->upgrade.rolling = true;
 	g->upgrade.deadline = now + UPGRADE_ROLL;
 	ctld_renew(g);
-	for (uint32_t t = 0; t < g->tenants; t++)
-		crew_renew(&g->tenant[t]);
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		bulletin_spares(&g->bulletin, t, 0);
+		crew_restart(&g->tenant[t]);
+	}
 }
 
 /* Does the program beside us share our idea of shared memory? */

@@ -47,9 +47,6 @@ int upgrade_heir(void);
  */
 const char *upgrade_adopt(struct gateway *g, int fd, pid_t pid);
 
-/* End the children that are in the estate in fd, and remove the files: it could not be adopted. */
-void upgrade_give_up(int fd);
-
 /* After upgrade_adopt: replace all children of the old nat64d, one by one. */
 void upgrade_roll(struct gateway *g, uint64_t now);
 

@@ -11,12 +11,22 @@ trap 'rm -rf "$root"' EXIT
 make --no-print-directory install DESTDIR="$root" B="${B:-build}" >"$root/log"
 
 for file in sbin/nat64d libexec/nat64/nat64-worker libexec/nat64/nat64-ctld bin/nat64ctl lib/libnat64.a \
-	lib/libnat64.so.0; do
+	lib/libnat64.so.0 lib/systemd/system/nat64d.service; do
 	[ -s "$root/usr/$file" ] || { echo "$file is not installed"; exit 1; }
 done
 cmp nat64.ini "$root/etc/nat64.ini"
 "$root/usr/sbin/nat64d" --version
 "$root/usr/bin/nat64ctl" --help >/dev/null
+
+# The unit starts what was installed, and allows nat64d the capabilities that caps.h lists, no more and no fewer.
+unit=$root/usr/lib/systemd/system/nat64d.service
+[ -x "$root$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")" ]
+diff <(sed -n 's/^CapabilityBoundingSet=//p' "$unit" | tr ' ' '\n' | sort) \
+	<(sed -n 's/^[[:blank:]]*CAP(\(CAP_[A-Z_]*\),.*/\1/p' supervisor/caps.h | sort)
+if command -v systemd-analyze >/dev/null; then
+	sed "s,=/usr/sbin,=$root/usr/sbin," "$unit" >"$root/nat64d.service"
+	systemd-analyze verify --man=no "$root/nat64d.service" 2>&1 | { ! grep nat64d.service || exit 1; }
+fi
 
 cat >"$root/use.c" <<'END'
 #include <worker/xlat/nat64.h>

@@ -14,6 +14,8 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin # the tools of the packages, whatever else is
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=$(cd "$top" && realpath "${B:-build}")
 T=/tmp/n64t-$$
+# shellcheck disable=SC2034 # a run directory on a tmpfs, for tests that write RUN=$SHM: what is there outlives nat64d
+SHM=/dev/shm/n64t-$$
 # shellcheck disable=SC2034 # used by the tests
 SERVER=64:ff9b::203.0.113.2
 passed=0 failed=0
@@ -100,7 +102,7 @@ remove()
 		rm -rf "/etc/netns/$name"
 	done
 	rmdir /etc/netns 2>/dev/null || true
-	rm -rf "$dir"
+	rm -rf "$dir" "/dev/shm/n64t-$1"
 }
 
 # leftovers - remove what tests left that no longer live
@@ -108,7 +110,7 @@ leftovers()
 {
 	local pid
 
-	for pid in $( (ip netns list; ls /tmp) | sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
+	for pid in $( (ip netns list; ls /tmp /dev/shm) | sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
 		[ -e "/proc/$pid" ] || remove "$pid"
 	done
 }
@@ -177,7 +179,7 @@ config()
 {
 	cat >"$T/nat64.ini" <<-END
 		[gateway]
-		run-dir = $T/run
+		run-dir = ${RUN:-$T/run}
 		${GATEWAY:-metrics = 127.0.0.1:9640}
 
 		[tenant lab]
@@ -223,7 +225,7 @@ gateway_stop()
 # ctl WORD... - nat64ctl of the gateway under test
 ctl()
 {
-	"$B/nat64ctl" -s "$T/run/control.sock" "$@"
+	"$B/nat64ctl" -s "${RUN:-$T/run}/control.sock" "$@"
 }
 
 # pick EXPRESSION - of the JSON on stdin, which is d; lists are printed with blanks between
@@ -239,6 +241,90 @@ print(*x) if isinstance(x, list) else print(x)' "$1"
 counter()
 {
 	ctl --json show counters | pick "sum(c['value'] for c in d['counters'] if c['name'] == '$1')"
+}
+
+# bindings - one line each, without what time changes
+bindings()
+{
+	ctl --json show bindings | python3 -c 'import json, sys
+for b in json.load(sys.stdin)["bindings"]:
+	print(b["protocol"], b["ip6"], b["port6"], b["ip4"], b["port4"])' | sort
+}
+
+# sessions - likewise
+sessions()
+{
+	ctl --json show sessions | python3 -c 'import json, sys
+for s in json.load(sys.stdin)["sessions"]:
+	print(s["protocol"], s["ip6"], s["port6"], s["ip4"], s["port4"], s["remote_ip4"], s["remote_port4"], s["state"])' | sort
+}
+
+# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back
+counters_grow()
+{
+	python3 -c 'import json, sys
+before, after = (json.load(open(f))["counters"] for f in sys.argv[1:])
+key = lambda c: (c["tenant"], c["name"], c["from"])
+now = {key(c): c["value"] for c in after}
+back = [key(c) for c in before if now[key(c)] < c["value"]]
+print("counters that stepped back:", back)
+sys.exit(bool(back))' "$1" "$2"
+}
+
+# flood_start RATE SECONDS - numbered datagrams from the client to the server's port 9, in the background
+flood_start()
+{
+	"$B/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 "$1" "$2" \
+		>"$T/flood" 2>&1 &
+	echo $! >"$T/flood.pid"
+}
+
+# flooding - is it still on? Otherwise there was no load.
+flooding()
+{
+	alive "$(cat "$T/flood.pid")"
+}
+
+# flood_end - wait for it; $T/flood says what arrived
+flood_end()
+{
+	wait "$(cat "$T/flood.pid")"
+	cat "$T/flood"
+}
+
+# host - all that nat64d could have changed in the gateway, and what is in its run directory
+host()
+{
+	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
+	ip -4 -n "n64t-$$-gateway" route show table all | sort
+	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
+	find "${RUN:-$T/run}" -mindepth 1 2>/dev/null || true
+}
+
+# settled - has the kernel added its own routes to the gateway's new links?
+settled()
+{
+	[ "$(ip -6 -n "n64t-$$-gateway" route show table local type multicast | grep -c ff00)" = 3 ]
+	[ "$(ip -6 -n "n64t-$$-gateway" route show table local | grep -c '^local fe80')" = 3 ]
+}
+
+# nothing_left - is the gateway as `host` found it in $T/before, and no process of ours there?
+nothing_left()
+{
+	host | diff "$T/before" -
+	[ -z "$(ours)" ]
+}
+
+# ours - the pids of nat64d and its children that live, whichever start they are from
+ours()
+{
+	local pid
+
+	for pid in $(pgrep -s "$(paste -sd, "$T/pids")" nat64 || true); do
+		if alive "$pid"; then
+			echo "$pid"
+		fi
+	done
 }
 
 # listening NAMESPACE PORT - does somebody there take TCP connections on it?
@@ -338,7 +424,7 @@ check()
 		echo "    --- the gateway's log"
 		tail -20 "$T/gateway-nat64d.log" | sed 's/^/    /'
 		echo "    --- its counters"
-		{ timeout 5 "$B/nat64ctl" -s "$T/run/control.sock" --csv show counters 2>&1 || true; } | grep -v ',0$' |
+		{ timeout 5 "$B/nat64ctl" -s "${RUN:-$T/run}/control.sock" --csv show counters 2>&1 || true; } | grep -v ',0$' |
 			sed 's/^/    /' || true
 	fi
 }

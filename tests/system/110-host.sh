@@ -20,12 +20,6 @@ host()
 	find "$T" -path "$T/run*" -type s
 }
 
-settled()
-{
-	[ "$(ip -6 -n "n64t-$$-gateway" route show table local type multicast | grep -c ff00)" = 3 ]
-	[ "$(ip -6 -n "n64t-$$-gateway" route show table local | grep -c '^local fe80')" = 3 ]
-}
-
 unchanged()
 {
 	host >"$T/after"

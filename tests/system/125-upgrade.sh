@@ -41,7 +41,7 @@ build_others()
 {
 	other newer '' '' bulletin.o estate.o options.o upgrade.o
 	other state 's/define ESTATE_VERSION .*/define ESTATE_VERSION 4711/' supervisor/estate.h estate.o
-	other layout 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' shm/layout.h estate.o
+	other layout 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' shm/layout.h upgrade.o
 	other strict 's/"c:"/"C:"/' supervisor/options.c options.o
 	other late 's/g->estate, getpid()/g->estate, 1/' supervisor/main.c main.o
 	[ "$("$T/newer" --version)" = 'nat64d 9.9.9' ]
@@ -67,12 +67,6 @@ version()
 	ctl --json show status | pick "d['version']"
 }
 
-bindings()
-{
-	ctl --json show bindings | pick "sorted(' '.join(str(b[k]) for k in
-		('protocol', 'ip6', 'port6', 'ip4', 'port4')) for b in d['bindings'])"
-}
-
 # powers - what nat64d itself has: capabilities, resource limits, and how many descriptors
 powers()
 {
@@ -84,18 +78,6 @@ powers()
 same_powers()
 {
 	powers | diff "$T/powers-before" -
-}
-
-# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back
-counters_grow()
-{
-	python3 -c 'import json, sys
-before, after = (json.load(open(f))["counters"] for f in sys.argv[1:])
-key = lambda c: (c["tenant"], c["name"], c["from"])
-now = {key(c): c["value"] for c in after}
-back = [key(c) for c in before if now[key(c)] < c["value"]]
-print("counters that stepped back:", back)
-sys.exit(bool(back))' "$1" "$2"
 }
 
 # upgraded TO - go over to what is installed: the pid and the bindings stay, every process is new
@@ -260,20 +242,6 @@ worker_killed()
 	[ -z "$(comm -12 <(echo "$before") <(children))" ]
 }
 
-host()
-{
-	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
-	ip -4 -n "n64t-$$-gateway" route show table all | sort
-	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
-	find "$T/run" -type s -o -name '*.pid'
-}
-
-settled()
-{
-	[ "$(ip -6 -n "n64t-$$-gateway" route show table local type multicast | grep -c ff00)" = 3 ]
-	[ "$(ip -6 -n "n64t-$$-gateway" route show table local | grep -c '^local fe80')" = 3 ]
-}
-
 # SIGTERM as soon as the old program gives over: it may wait until the new one hears it, which is replacing children.
 stopped()
 {
@@ -314,7 +282,8 @@ stopped_at_once()
 	diff "$T/before" "$T/after"
 }
 
-# When the new program cannot take over after all, behind the point of no return, it leaves nothing.
+# When the new program cannot take over after all, behind the point of no return, the workers go on, and a start takes
+# over from them.
 too_late()
 {
 	local pid
@@ -325,8 +294,15 @@ too_late()
 	exits 1 ctl upgrade
 	cat "$T/said"
 	wait_for 5 gone "$pid"
-	wait_for 5 as_before
 	grep -q 'cannot take over from the nat64d before' "$T/gateway-nat64d.log"
+	ping_server
+	replace "$build/nat64d"
+	gateway_start
+	grep -q 'goes on with the bindings' "$T/gateway-nat64d.log"
+	[ "$(ctl --json show bindings | pick "len(d['bindings'])")" -gt 0 ]
+	ping_server
+	gateway_stop
+	wait_for 5 as_before
 }
 
 as_before()
@@ -335,8 +311,9 @@ as_before()
 }
 
 net_up
+RUN=$SHM
 WORKERS=2 config
-mkdir "$T/bin" "$T/www" "$T/run"
+mkdir "$T/bin" "$T/www" "$SHM"
 cp "$B"/nat64{d,-worker,-ctld} "$T/bin"
 ln -s "$B/nat64ctl" "$T/bin"
 head -c 9000000 /dev/urandom >"$T/www/file"

@@ -94,19 +94,19 @@ comes_and_goes(void **state)
 	(void)state;
 	if (!own_namespace())
 		skip();
-	assert_int_equal(device_open(&d, &config, why, sizeof(why)), 0);
+	assert_int_equal(device_open(&d, &config, "/run/test", why, sizeof(why)), 0);
 	assert_string_equal(d.name, "n640");
 	assert_int_equal(d.queues, 3);
 	assert_int_equal(if_nametoindex("n640"), d.index);
 
 	/* The name is taken now, and nobody is attached to a device that exists. */
 	strcpy(config.device.s, "n640");
-	assert_int_equal(device_open(&again, &config, why, sizeof(why)), -EBUSY);
+	assert_int_equal(device_open(&again, &config, "/run/test", why, sizeof(why)), -EBUSY);
 	assert_non_null(strstr(why, "n640"));
 
 	/* So are the destinations; what was made on the way is gone again. */
 	strcpy(config.device.s, "other");
-	assert_int_equal(device_open(&again, &config, why, sizeof(why)), -EEXIST);
+	assert_int_equal(device_open(&again, &config, "/run/test", why, sizeof(why)), -EEXIST);
 	assert_non_null(strstr(why, "64:ff9b::/96"));
 	assert_int_equal(if_nametoindex("other"), 0);
 

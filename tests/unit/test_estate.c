@@ -1,89 +1,157 @@
-// links: supervisor/estate.o supervisor/memory.o
+// links: supervisor/estate.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih
 /*
- * test_estate.c - what a nat64d leaves to the next: read back whole, and refused from strangers
+ * test_estate.c - what a nat64d leaves to the next: read back whole, by its neighbours in time too, and damaged never
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
-#include "supervisor/estate.h"
+#include "shm/hash.h"
+#include "supervisor/birth/heritage.h"
+#include "supervisor/gateway.h"
 #include "supervisor/memory.h"
+#include "supervisor/orphan.h"
 #include "tests/unit/unit.h"
 
 static struct gateway gateway;
+static char directory[64];
 
 /* A gateway with two workers, whose descriptors are all open. */
-static void
-prepare(void)
+static int
+prepare(void **state)
 {
+	struct problem_list *problems = calloc(1, sizeof(*problems));
 	struct tenant *t = &gateway.tenant[0];
+	char text[256];
+	FILE *in;
+	int n;
 
-	if (gateway.config)
-		return;
+	(void)state;
+	snprintf(directory, sizeof(directory), "/tmp/n64-estate-%d", (int)getpid());
+	if (mkdir(directory, 0755) != 0)
+		return -1;
+	n = snprintf(text, sizeof(text), "[gateway]\nrun-dir = %s\n[tenant blue]\nworkers = 2\npool = 192.0.2.1\nsource = any\n"
+		     "max-sessions = 4k\nwkp-strict = no\n", directory);
 	gateway.config = calloc(1, sizeof(*gateway.config));
-	gateway.config->tenants = 1;
-	gateway.config->tenant[0].workers = 2;
-	gateway.config->gateway.log_level = CONFIG_LOG_DEBUG;
+	in = fmemopen(text, (size_t)n, "r");
+	problem_init(problems, "test");
+	config_parse(gateway.config, in, problems);
+	config_resolve(gateway.config, 3, problems);
+	fclose(in);
+	if (problems->n != 0)
+		return -1;
+	free(problems);
 	gateway.cpus = 3;
+	gateway.left.fd = -1;
 	gateway.control = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	gateway.rundir.lock = gateway.bulletin.fd_ro = gateway.control;
 	gateway.listeners = 1;
 	gateway.metrics[0] = gateway.control;
-	gateway.ctld.pid = 70;
+	gateway.ctld.pid = getpid();
 	gateway.tenants = 1;
-	t->region.fd = t->region.fd_ro = t->publish.fd_ro = gateway.control;
-	t->device = (struct device) { .name = "blue", .queues = 2, .queue = { gateway.control, gateway.control } };
+	t->config = &gateway.config->tenant[0];
+	if (region_open(&t->region, t->config, directory) != 0)
+		return -1;
+	t->publish.fd_ro = gateway.control;
+	t->device = (struct device) { .name = "blue", .index = 7, .queues = 2, .queue = { gateway.control, gateway.control } };
 	t->steer = (struct steer) { open("/dev/null", O_RDONLY | O_CLOEXEC), gateway.control, gateway.control, 16 };
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		t->bell[w] = w < 2 ? gateway.control : -1;
-	t->crew.slot[1].pid = 71;
+	t->crew.slot[1].pid = getppid();
 	t->crew.slot[1].state = STATUS_running;
+	t->crew.slot[1].crashed = true;
 	t->crew.spares = 1;
 	t->crew.spare[0].pid = 72;
+	return estate_write(&gateway);
+}
+
+static int
+clean(void **state)
+{
+	(void)state;
+	estate_remove(&gateway.left);
+	region_remove(&gateway.tenant[0].region, directory);
+	free(gateway.config);
+	return rmdir(directory);		/* so nothing else is left in it */
 }
 
 static void
 read_back(void **state)
 {
-	struct estate *written, *e;
+	const char *wrong;
+	struct estate *e;
+	char path[160];
+	struct stat st;
 	int fd;
 
 	(void)state;
-	prepare();
-	fd = estate_write(&gateway, &written);
+	estate_path(path, directory);
+	fd = memory_claim(path, &wrong);
 	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_null(estate_read(fd, &e));
-	assert_string_equal(e->head.program, NAT64_VERSION);
-	assert_int_equal(e->pid, getpid());
-	assert_int_equal(e->cpus, 3);
-	assert_int_equal(e->control, gateway.control);
-	assert_int_equal(e->metrics[0], gateway.control);
-	assert_int_equal(e->ctld.pid, 70);
-	assert_string_equal(e->tenant[0].device.name, "blue");
-	assert_int_equal(e->tenant[0].crew.slot[1].pid, 71);
-	assert_int_equal(e->tenant[0].crew.spare[0].pid, 72);
-	assert_int_equal(e->config.gateway.log_level, CONFIG_LOG_DEBUG);
-	estate_forget(e);
-	estate_forget(written);
 	close(fd);
+	assert_string_equal(e->head.program, NAT64_VERSION);
+	assert_true(e->head.kin == HERITAGE_KIN);
+	assert_int_equal(strlen(e->gateway.boot), 36);
+	assert_int_not_equal(e->gateway.pid_space, 0);
+	assert_int_equal(e->gateway.pid, getpid());
+	assert_int_equal(e->gateway.cpus, 3);
+	assert_int_equal(e->gateway.control, gateway.control);
+	assert_int_equal(e->gateway.metrics[0], gateway.control);
+	assert_int_equal(e->tenants, 1);
+	assert_string_equal(e->tenant[0].name, "blue");
+	assert_string_equal(e->tenant[0].device, "blue");
+	assert_string_equal(e->tenant[0].region, "blue.region");
+	assert_int_equal(e->tenant[0].slot[0].pid, 0);
+	assert_int_equal(e->tenant[0].slot[1].pid, getppid());
+	assert_int_equal(e->tenant[0].slot[1].flags, ESTATE_CRASHED);
+	assert_int_equal(e->tenant[0].spare[0], 72);
+	assert_int_equal(e->config.tenant[0].max_sessions, 4096);
+	assert_int_equal(e->config.tenant[0].router4, 0xc0000201);
+	assert_true(e->child[ESTATE_CTLD] == orphan_word(getpid()));
+	assert_true(e->child[ESTATE_WORKER(0, 1)] == orphan_word(getppid()));
+	assert_true(e->child[ESTATE_WORKER(0, 0)] == 0);
+	estate_forget(e);
+}
+
+/* What is noted is there at once; what is written anew has it too. */
+static void
+noted(void **state)
+{
+	struct estate *e;
+
+	(void)state;
+	estate_note(&gateway.left, ESTATE_WORKER(0, 0), getpid());
+	assert_null(estate_read(gateway.left.fd, &e));
+	assert_true(e->child[ESTATE_WORKER(0, 0)] == orphan_word(getpid()));
+	estate_forget(e);
+	estate_note(&gateway.left, ESTATE_CHILDREN, getpid());		/* nowhere */
+	gateway.tenant[0].crew.slot[0].pid = getpid();
+	assert_int_equal(estate_write(&gateway), 0);
+	assert_null(estate_read(gateway.left.fd, &e));
+	assert_true(e->child[ESTATE_WORKER(0, 0)] == orphan_word(getpid()));
+	estate_forget(e);
 }
 
 static void
 kept(void **state)
 {
 	struct estate *e;
-	int fd;
 
 	(void)state;
-	prepare();
-	fd = estate_write(&gateway, &e);
+	assert_null(estate_read(gateway.left.fd, &e));
 	assert_true(estate_keep(e, true));
 	assert_int_equal(fcntl(gateway.control, F_GETFD), 0);
 	assert_int_equal(fcntl(e->tenant[0].steer.program, F_GETFD), 0);
 	assert_true(estate_keep(e, false));
 	assert_int_equal(fcntl(e->tenant[0].steer.program, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(gateway.control, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(gateway.left.fd, F_GETFD), FD_CLOEXEC);
 	e->tenant[0].steer.blocks = -1;
 	assert_false(estate_keep(e, true));
 	e->tenant[0].steer.program = -1;	/* none at all */
@@ -92,115 +160,182 @@ kept(void **state)
 	assert_false(estate_keep(e, true));
 	estate_keep(e, false);
 	estate_forget(e);
-	close(fd);
 }
 
-/* Is what is in fd refused, with this word in the reason? */
-static void
-refused(int fd, const char *word)
+/* Is a file with these bytes refused? Otherwise it must be in order, for whatever reads it from here on. */
+static const char *
+judged(const void *file, size_t size)
 {
+	int fd = memory_create("test", size);
 	struct estate *e;
-	const char *wrong = estate_read(fd, &e);
+	const char *wrong;
+
+	assert_int_equal(pwrite(fd, file, size, 0), size);
+	wrong = estate_read(fd, &e);
+	close(fd);
+	if (wrong)
+		return wrong;
+	assert_in_range(e->tenants, 1, CONFIG_MAX_TENANTS);
+	assert_true(e->gateway.listeners <= ESTATE_LISTENERS);
+	assert_non_null(memchr(e->gateway.boot, 0, sizeof(e->gateway.boot)));
+	for (uint32_t t = 0; t < e->tenants; t++) {
+		assert_in_range(e->tenant[t].queues, 1, CONFIG_MAX_WORKERS);
+		assert_true(e->tenant[t].spares <= ESTATE_SPARES);
+		assert_non_null(memchr(e->tenant[t].region, 0, sizeof(e->tenant[t].region)));
+		assert_non_null(memchr(e->tenant[t].device, 0, sizeof(e->tenant[t].device)));
+	}
+	estate_forget(e);
+	return NULL;
+}
+
+static void
+refused(const void *file, size_t size, const char *word)
+{
+	const char *wrong = judged(file, size);
 
 	assert_non_null(wrong);
 	if (!strstr(wrong, word))
 		fail_msg("\"%s\" does not say \"%s\"", wrong, word);
 }
 
+/* The estate's bytes, to be given to free. */
+static struct estate_head *
+copied(size_t more)
+{
+	struct estate_head *h = calloc(1, gateway.left.size + more);
+
+	assert_int_equal(pread(gateway.left.fd, h, gateway.left.size, 0), gateway.left.size);
+	return h;
+}
+
+/* Make the sum right, as only who writes the file on purpose can. */
+static void
+summed(struct estate_head *h, size_t size)
+{
+	char *children = (char *)h + sizeof(*h), saved[ESTATE_CHILDREN * 8];
+
+	memcpy(saved, children, sizeof(saved));
+	memset(children, 0, sizeof(saved));
+	h->sum = 0;
+	h->sum = hash_words((const uint8_t *)"nat64 estate sum", (const uint64_t *)h, (unsigned)(size / 8));
+	memcpy(children, saved, sizeof(saved));
+}
+
 static void
 strangers(void **state)
 {
+	struct estate_head *h = copied(0);
 	struct estate *e;
 	char garbage[256];
-	int fd;
 
 	(void)state;
-	refused(-1, "no state");
-	fd = memory_create("test", 8);
-	refused(fd, "no state");
-	close(fd);
-	fd = memory_create("test", sizeof(*e));
-	refused(fd, "no state");			/* zeros */
+	assert_non_null(estate_read(-1, &e));
+	refused("", 0, "no state");
 	memset(garbage, 0xa5, sizeof(garbage));
-	assert_int_equal(pwrite(fd, garbage, sizeof(garbage), 0), sizeof(garbage));
-	refused(fd, "no state");
-	close(fd);
+	refused(garbage, sizeof(garbage), "no state");
+	h->version++;
+	refused(h, gateway.left.size, "keeps its state otherwise");
+	free(h);
+	for (size_t size = 0; size < gateway.left.size; size += size < 512 ? 1 : 61) {
+		h = copied(0);
+		assert_non_null(judged(h, size));
+		free(h);
+	}
+}
 
-	/* A head alone, or with too little behind it. */
-	prepare();
-	close(estate_write(&gateway, &e));
-	fd = memory_create("test", sizeof(e->head));
-	assert_int_equal(pwrite(fd, &e->head, sizeof(e->head), 0), sizeof(e->head));
-	refused(fd, "keeps its state otherwise");
-	close(fd);
-	fd = memory_create("test", sizeof(*e) - 4096);
-	assert_int_equal(pwrite(fd, &e->head, sizeof(e->head), 0), sizeof(e->head));
-	refused(fd, "keeps its state otherwise");
-	close(fd);
-	estate_forget(e);
+/* The next byte to try: most children are alike. */
+static size_t
+next(size_t at)
+{
+	return at + (at > sizeof(struct estate_head) + 64 && at < sizeof(struct estate_head) + ESTATE_CHILDREN * 8 - 64 ? 29 : 1);
 }
 
 static void
-other_builds(void **state)
+every_bit(void **state)
 {
-	struct estate *e;
-	int fd;
+	struct estate_head *h = copied(0);
 
 	(void)state;
-	prepare();
-	fd = estate_write(&gateway, &e);
-	e->head.version++;
-	refused(fd, "keeps its state otherwise");
-	e->head.version--;
-	e->head.size += 8;
-	refused(fd, "keeps its state otherwise");
-	e->head.size -= 8;
-	e->head.kin++;
-	refused(fd, "lays out shared memory otherwise");
-	e->head.kin--;
-	e->head.magic ^= 1;
-	refused(fd, "no state");
-	e->head.magic ^= 1;
-	estate_forget(e);
-	close(fd);
+	for (size_t at = 0; at < gateway.left.size; at = next(at)) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			((uint8_t *)h)[at] ^= (uint8_t)(1 << bit);
+			if (!judged(h, gateway.left.size))
+				fail_msg("bit %u of byte %zu may be anything", bit, at);
+			((uint8_t *)h)[at] ^= (uint8_t)(1 << bit);
+		}
+	}
+	assert_null(judged(h, gateway.left.size));
+	free(h);
 }
 
+/* With the right sum: some are refused, and none does harm. */
 static void
-contradictions(void **state)
+every_byte(void **state)
 {
-	struct estate *e;
-	int fd;
+	const uint8_t values[] = { 1, 0xff };
+	size_t text = gateway.left.size - 1200;		/* of which every seventh byte will do */
 
 	(void)state;
-	prepare();
-	fd = estate_write(&gateway, &e);
-#define REFUSED(field, value) do { \
-		__typeof__(e->field) saved = e->field; \
-		e->field = value; \
-		refused(fd, "contradicts itself"); \
-		e->field = saved; \
-	} while (0)
-	REFUSED(tenants, 0);
-	REFUSED(tenants, 2);
-	REFUSED(tenants, CONFIG_MAX_TENANTS + 1);
-	REFUSED(listeners, GATEWAY_LISTENERS + 1);
-	REFUSED(config.tenant[0].workers, 0);
-	REFUSED(config.tenant[0].workers, CONFIG_MAX_WORKERS + 1);
-	REFUSED(tenant[0].device.queues, 3);
-	REFUSED(tenant[0].crew.spares, CREW_MAX_SPARES + 1);
-	REFUSED(tenant[0].crew.formers, CREW_MAX_SPARES + 1);
-#undef REFUSED
-	estate_forget(e);
-	close(fd);
+	for (size_t at = 0; at < gateway.left.size; at = at < text ? next(at) : at + 7) {
+		for (unsigned i = 0; i < sizeof(values); i++) {
+			struct estate_head *h = copied(0);
+
+			((uint8_t *)h)[at] = values[i];
+			summed(h, gateway.left.size);
+			judged(h, gateway.left.size);
+			free(h);
+		}
+	}
+}
+
+/* A later version's: longer structs, and keys we do not know. An earlier one's: shorter structs. */
+static void
+other_versions(void **state)
+{
+	static const char more[] = "colour = green\n\n[weather]\nrain = no\n";
+	size_t grown = gateway.left.size + 1024 + sizeof(more);
+	struct estate_head *h = copied(1024 + sizeof(more));
+	char *file = (char *)h, *text = file + h->text.at, *put;
+	uint32_t length = h->text.size;
+
+	(void)state;
+	grown = (grown + 7) / 8 * 8;
+	h = realloc(h, grown);
+	file = (char *)h;
+	text = file + h->text.at;
+	put = file + h->tenants.at + h->tenants.size + 1000;
+	memmove(put, text, length);
+	memcpy(put + length, more, sizeof(more) - 1);
+	memset(file + h->tenants.at + h->tenants.size, 0x5a, 1000);
+	h->tenants.size += 1000;
+	h->text.at = (uint32_t)(put - file);
+	h->text.size = length + (uint32_t)sizeof(more) - 1;
+	h->size = (uint32_t)grown;
+	summed(h, grown);
+	assert_null(judged(h, grown));
+	free(h);
+
+	h = copied(0);
+	h->tenants.size = offsetof(struct estate_tenant, slot);
+	summed(h, h->size);
+	assert_null(judged(h, h->size));
+	h->tenants.n = 0;
+	summed(h, h->size);
+	refused(h, h->size, "contradicts itself");
+	h->tenants.n = 1;
+	h->text.size = 3;
+	summed(h, h->size);
+	refused(h, h->size, "configuration in it");
+	free(h);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(read_back), cmocka_unit_test(kept), cmocka_unit_test(strangers),
-		cmocka_unit_test(other_builds), cmocka_unit_test(contradictions),
+		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(strangers),
+		cmocka_unit_test(every_bit), cmocka_unit_test(every_byte), cmocka_unit_test(other_versions),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, prepare, clean);
 }

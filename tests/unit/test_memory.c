@@ -164,7 +164,8 @@ ready_for_workers(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(region_open(&r, &config.tenant[0]), 0);
+	assert_int_equal(region_open(&r, &config.tenant[0], NULL), 0);
+	assert_string_equal(r.file, "");
 	assert_int_equal(fstat(r.fd, &st), 0);
 	assert_int_equal(st.st_size, r.layout.size);
 	header = mmap(NULL, sizeof(*header), PROT_READ, MAP_SHARED, r.fd_ro, 0);
@@ -187,12 +188,136 @@ ready_for_workers(void **state)
 	assert_int_equal(r.fd, -1);
 }
 
+static char directory[64];
+
+/* RUNDIR/NAME */
+static const char *
+path(const char *name)
+{
+	static char out[128];
+
+	snprintf(out, sizeof(out), "%s/%s", directory, name);
+	return out;
+}
+
+static void
+claim_refused(const char *name, const char *word)
+{
+	const char *wrong = NULL;
+
+	assert_true(memory_claim(path(name), &wrong) < 0);
+	if (!strstr(wrong, word))
+		fail_msg("%s: \"%s\" does not say \"%s\"", name, wrong, word);
+}
+
+/* A file takes its place in one step, and only what nobody but root can have made is opened again. */
+static void
+files(void **state)
+{
+	const char *wrong;
+	struct stat st;
+	char to[128];
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(directory, sizeof(directory), "/tmp/n64-memory-%d", (int)getpid());
+	assert_int_equal(mkdir(directory, 0755), 0);
+	claim_refused("a", "No such file");
+	umask(0);
+	fd = memory_file(path("a"), 8192);
+	assert_true(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+	assert_int_equal(access(path("a"), F_OK), -1);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_size, 8192);
+	close(fd);
+	fd = memory_file(path("a"), 4096);		/* the last one died before it was whole */
+	assert_int_equal(memory_settle(path("a")), 0);
+	close(fd);
+	fd = memory_claim(path("a"), &wrong);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 4096);
+	close(fd);
+	close(memory_file(path("a"), 1));
+	memory_discard(path("a"));
+	assert_int_equal(access(path("a.new"), F_OK), -1);
+
+	assert_int_equal(symlink("a", path("b")), 0);
+	claim_refused("b", "symbolic link");
+	unlink(path("b"));
+	assert_int_equal(mkfifo(path("b"), 0600), 0);
+	claim_refused("b", "regular file");
+	unlink(path("b"));
+	snprintf(to, sizeof(to), "%s/b", directory);
+	assert_int_equal(link(path("a"), to), 0);
+	claim_refused("a", "more than one name");
+	unlink(to);
+	assert_int_equal(chmod(path("a"), 0640), 0);
+	claim_refused("a", "others than root");
+	assert_int_equal(chmod(path("a"), 0600), 0);
+	assert_int_equal(chown(path("a"), 65534, 65534), 0);
+	claim_refused("a", "does not belong to root");
+	unlink(path("a"));
+	assert_int_equal(symlink("/etc/passwd", path("a.new")), 0);	/* not followed, but replaced */
+	close(memory_file(path("a"), 1));
+	memory_discard(path("a"));
+	assert_int_equal(rmdir(directory), 0);
+}
+
+/* A region in a file: taken up again as it is, but not when what only the supervisor writes has changed. */
+static void
+left_behind(void **state)
+{
+	struct region r, claimed = { .fd = -1 };
+	struct layout_header *header;
+	uint64_t sum, room;
+	size_t last;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir(directory, 0755), 0);
+	assert_int_equal(region_open(&r, &config.tenant[0], directory), 0);
+	assert_string_equal(r.file, "blue.region");
+	assert_int_equal(region_sum(&r, &sum), 0);
+	assert_true(region_most(&config.tenant[0]) < r.layout.size);
+	header = memory_map(r.fd, r.layout.size);
+	((uint8_t *)header)[r.layout.shards + 99] ^= 1;		/* a worker's word is its own affair */
+	assert_null(region_claim(&claimed, directory, r.file, sum));
+	assert_memory_equal(&claimed.layout, &r.layout, sizeof(r.layout));
+	assert_string_equal(claimed.file, "blue.region");
+	region_close(&claimed);
+
+	assert_non_null(region_claim(&claimed, directory, r.file, sum + 1));
+	assert_non_null(region_claim(&claimed, directory, "../blue.region", sum));
+	assert_non_null(region_claim(&claimed, directory, "", sum));
+	assert_non_null(region_claim(&claimed, directory, "red.region", sum));
+	last = r.layout.owners - 1;
+	for (size_t at = 0; at <= last; at += at < sizeof(*header) ? 13 : 997) {
+		((uint8_t *)header)[at] ^= 0x10;
+		assert_non_null(region_claim(&claimed, directory, r.file, sum));
+		((uint8_t *)header)[at] ^= 0x10;
+	}
+	assert_null(region_claim(&claimed, directory, r.file, sum));
+	region_close(&claimed);
+	munmap(header, r.layout.size);
+	assert_int_equal(ftruncate(r.fd, (off_t)r.layout.size - 4096), 0);
+	assert_non_null(region_claim(&claimed, directory, r.file, sum));
+	region_remove(&r, directory);
+	assert_int_equal(rmdir(directory), 0);
+	assert_false(memory_tmpfs("/proc", &room));
+	assert_false(memory_tmpfs("/no/such/directory", &room));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sealed), cmocka_unit_test(generations), cmocka_unit_test(told),
-		cmocka_unit_test(ready_for_workers),
+		cmocka_unit_test(ready_for_workers), cmocka_unit_test(files), cmocka_unit_test(left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,425 @@
+/*
+ * legacy.c - what a nat64d that was killed has left
+ *
+ * After a SIGKILL of nat64d there may be: its estate, regions in files, workers that translate on, or none of them, devices
+ * that stay, and queues in the keeping of the service manager. In two steps it is taken over. legacy_find() looks, decides
+ * for each tenant (legacy_fate), and holds on to what will be needed; a start that fails after it has changed nothing,
+ * and the workers go on. legacy_take() is the point of no return. The workers of the predecessor are replaced, not
+ * adopted: they are nobody's children, so nobody would be told when one dies; their successors replay what they had in
+ * hand, and packets wait in the queues.
+ *
+ * The queues come back from the service manager if it keeps them; or from the workers (pidfd_getfd), if each still has its
+ * own; or they are opened anew on the device, which stayed, when nobody holds one any more. It is always all or none of
+ * them: the kernel renumbers the queues that are left when one is closed.
+ *
+ * Nothing that is found is believed because of its name: files must be root's alone, sums right, processes and devices the
+ * very ones that were noted. What cannot be taken over is named, and the gateway starts afresh without it.
+ *
+ * Must never: touch a process that may be somebody else's; let two workers write one region.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "supervisor/birth/heritage.h"
+#include "supervisor/caps.h"
+#include "supervisor/gateway.h"
+#include "supervisor/keys.h"
+#include "supervisor/log.h"
+#include "supervisor/memory.h"
+#include "supervisor/orphan.h"
+
+#define LEGACY_PATIENCE 2000		/* ms a killed worker may take to be gone */
+#define LEGACY_QUEUES 500		/* ms until nobody holds a queue any more, when all holders are gone */
+#define LEGACY_LOOK 10
+
+void
+legacy_open(struct legacy *l)
+{
+	store_open(&l->store);
+	for (unsigned t = 0; t < CONFIG_MAX_TENANTS; t++) {
+		l->share[t].region = (struct region) { .fd = -1, .fd_ro = -1 };
+		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
+			l->orphan[t][w] = -1;
+	}
+}
+
+/* Why nothing in it means anything here and now, or NULL. */
+static const char *
+legacy_stale(const struct estate *e)
+{
+	char boot[sizeof(e->gateway.boot)] = "";
+	struct stat st;
+	FILE *in = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (in && fgets(boot, sizeof(boot), in))
+		boot[strcspn(boot, "\n")] = '\0';
+	if (in)
+		fclose(in);
+	if (!*boot || strcmp(boot, e->gateway.boot) != 0)
+		return "it is from before a reboot";
+	if (stat("/proc/self/ns/pid", &st) != 0 || st.st_ino != e->gateway.pid_space)
+		return "it is from another pid namespace, whose processes cannot be seen from here";
+	return NULL;
+}
+
+/* Read the estate of the predecessor, if it can be believed. */
+static void
+legacy_read(struct legacy *l, const char *run_dir)
+{
+	const char *wrong;
+	char path[160];
+	int fd;
+
+	estate_path(path, run_dir);
+	fd = memory_claim(path, &wrong);
+	if (fd == -ENOENT)
+		return;
+	l->found = true;
+	if (fd >= 0) {
+		wrong = estate_read(fd, &l->estate);
+		close(fd);
+		if (wrong)
+			l->estate = NULL;
+	}
+	if (!wrong)
+		wrong = legacy_stale(l->estate);
+	if (!wrong)
+		return;
+	log_line(CONFIG_LOG_WARNING, "%s, left by an earlier nat64d, is refused: %s; starting afresh, without its bindings",
+		 path, wrong);
+	estate_forget(l->estate);
+	l->estate = NULL;
+}
+
+static void
+legacy_end_ctld(const struct legacy *l)
+{
+	int pidfd = orphan_open(l->estate->child[ESTATE_CTLD], "nat64-ctld", l->estate->config.gateway.uid_base);
+
+	if (pidfd < 0)
+		return;
+	caps_raise(CAPS_SIGNAL);
+	orphan_kill(pidfd);
+	caps_drop();
+	orphan_gone(pidfd, LEGACY_PATIENCE);
+	close(pidfd);
+}
+
+static unsigned
+legacy_find_workers(struct legacy *l)
+{
+	const struct estate *e = l->estate;
+	unsigned n = 0;
+
+	for (uint32_t t = 0; t < e->tenants; t++) {
+		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
+			l->orphan[t][w] = orphan_open(e->child[ESTATE_WORKER(t, w)], "nat64-worker",
+						      e->config.gateway.uid_base + 1 + t);
+			n += l->orphan[t][w] >= 0;
+		}
+	}
+	return n;
+}
+
+/*
+ * Can the table that tenant `then` of the predecessor had go on as that of `now`? Its memory must be laid out as we would
+ * lay it out, and every key that shaped it must be the same: those are the keys that only a restart changes. Returns NULL, or
+ * why not. Whoever can carry the bindings of one region over into another does so in the place of that reason.
+ */
+static const char *
+legacy_fate(const struct estate *e, const struct config_tenant *then, const struct config_tenant *now)
+{
+	static char why[120];
+	char key[KEYS_SPELLED];
+
+	if (e->head.kin != HERITAGE_KIN) {
+		snprintf(why, sizeof(why), "nat64d %s lays out shared memory otherwise than this one", e->head.program);
+		return why;
+	}
+	for (unsigned i = 0; i < keys_n; i++) {
+		if (strcmp(keys_rows[i].section, "tenant") != 0 || keys_live(&keys_rows[i]) ||
+		    keys_same(&keys_rows[i], then, now))
+			continue;
+		keys_spell(key, &keys_rows[i]);
+		snprintf(why, sizeof(why), "%s was changed meanwhile", key);
+		return why;
+	}
+	return NULL;
+}
+
+/* Is every queue one of this device? Else they are closed. */
+static bool
+legacy_queues_are(const struct device *d, unsigned n)
+{
+	for (unsigned w = 0; w < n; w++) {
+		if (tun_is(d->queue[w], d->name))
+			continue;
+		for (w = 0; w < n; w++)
+			close(d->queue[w]);
+		return false;
+	}
+	return true;
+}
+
+/* The queue that an orphan in slot w has, whatever it has done of its birth. Returns -errno when it has none. */
+static int
+legacy_queue_of(int pidfd, unsigned w, const char *name)
+{
+	const int places[] = { HERITAGE_QUEUE, HERITAGE_QUEUES + (int)w };
+	int fd = -ESRCH;
+
+	for (unsigned i = 0; i < 2 && pidfd >= 0; i++) {
+		fd = orphan_take(pidfd, places[i]);
+		if (fd < 0)
+			continue;
+		if (tun_is(fd, name))
+			return fd;
+		close(fd);
+		fd = -ENODEV;
+	}
+	return fd;
+}
+
+/* All queues from the workers that hold them. */
+static bool
+legacy_queues_of(const int *orphan, struct device *d, unsigned n)
+{
+	unsigned w;
+
+	caps_raise(CAPS_TAKE);
+	for (w = 0; w < n; w++) {
+		d->queue[w] = legacy_queue_of(orphan[w], w, d->name);
+		if (d->queue[w] < 0)
+			break;
+	}
+	caps_drop();
+	if (w == n)
+		return true;
+	while (w > 0)
+		close(d->queue[--w]);
+	return false;
+}
+
+/* Hold on to the device of tenant `then` of the predecessor. */
+static void
+legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share)
+{
+	const struct estate_tenant *e = &l->estate->tenant[then];
+	struct device *d = &share->device;
+
+	memcpy(d->name, e->device, sizeof(d->name));
+	d->index = e->index;
+	if (!*d->name || !device_present(d)) {
+		log_line(CONFIG_LOG_WARNING, "tenant %s: device %s, left by an earlier nat64d, is gone; making a new one",
+			 e->name, d->name);
+		return;
+	}
+	share->kept = store_take(&l->store, e->name, e->queues, d->queue) && legacy_queues_are(d, e->queues);
+	if (share->kept || legacy_queues_of(l->orphan[then], d, e->queues))
+		d->queues = e->queues;
+	else
+		share->attach = true;
+}
+
+/* Decide what becomes of tenant `then` of the predecessor, which is `now` today. */
+static void
+legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
+{
+	struct legacy *l = &g->legacy;
+	const struct estate_tenant *e = &l->estate->tenant[then];
+	struct legacy_share *share = &l->share[now];
+	const char *wrong = legacy_fate(l->estate, &l->estate->config.tenant[then], &g->config->tenant[now]);
+
+	if (!wrong)
+		wrong = region_claim(&share->region, g->config->gateway.run_dir.s, e->region, e->region_sum);
+	if (wrong)
+		log_line(CONFIG_LOG_WARNING, "tenant %s: the table of an earlier nat64d, %s/%s, is refused: %s; starting "
+			 "afresh, without its bindings", e->name, g->config->gateway.run_dir.s, e->region, wrong);
+	else
+		legacy_device(l, then, share);
+}
+
+void
+legacy_find(struct gateway *g)
+{
+	struct legacy *l = &g->legacy;
+	unsigned workers;
+
+	legacy_read(l, g->config->gateway.run_dir.s);
+	if (!l->estate)
+		return;
+	legacy_end_ctld(l);
+	workers = legacy_find_workers(l);
+	log_line(CONFIG_LOG_INFO, "nat64d %s (pid %u) has left its estate and %u worker%s; taking over",
+		 l->estate->head.program, l->estate->gateway.pid, workers, workers == 1 ? "" : "s");
+	for (uint32_t then = 0; then < l->estate->tenants; then++)
+		for (uint32_t now = 0; now < g->config->tenants; now++)
+			if (strcmp(l->estate->tenant[then].name, g->config->tenant[now].name_) == 0)
+				legacy_decide(g, then, now);
+}
+
+static void
+legacy_refuse(struct legacy_share *share)
+{
+	region_close(&share->region);
+	for (unsigned w = 0; w < share->device.queues; w++)
+		close(share->device.queue[w]);
+	share->device.queues = 0;
+	share->attach = false;
+}
+
+/* This one of the predecessor's workers, which was killed, is gone; or else what it could still write is given up. */
+static void
+legacy_bury(struct gateway *g, unsigned then, unsigned w)
+{
+	struct legacy *l = &g->legacy;
+	const char *name = l->estate->tenant[then].name;
+
+	if (!orphan_gone(l->orphan[then][w], LEGACY_PATIENCE)) {
+		log_line(CONFIG_LOG_ERROR, "tenant %s: worker %u of an earlier nat64d does not end; starting afresh, without "
+			 "its bindings", name, w);
+		for (uint32_t now = 0; now < g->config->tenants; now++)
+			if (strcmp(name, g->config->tenant[now].name_) == 0)
+				legacy_refuse(&l->share[now]);
+	}
+	close(l->orphan[then][w]);
+	l->orphan[then][w] = -1;
+}
+
+static void
+legacy_end_workers(struct gateway *g)
+{
+	struct legacy *l = &g->legacy;
+
+	caps_raise(CAPS_SIGNAL);
+	for (unsigned then = 0; then < l->estate->tenants; then++)
+		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
+			if (l->orphan[then][w] >= 0)
+				orphan_kill(l->orphan[then][w]);
+	caps_drop();
+	for (unsigned then = 0; then < l->estate->tenants; then++)
+		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
+			if (l->orphan[then][w] >= 0)
+				legacy_bury(g, then, w);
+}
+
+struct legacy_holding {
+	unsigned index;
+	bool held;
+};
+
+static void
+legacy_held(const struct rtnl_link *link, void *user)
+{
+	struct legacy_holding *h = user;
+
+	h->held = h->held || (link->index == h->index && link->carrier);
+}
+
+/* Open the queues of a device that nobody holds one of any more. */
+static void
+legacy_attach(struct legacy_share *share, const struct config_tenant *config)
+{
+	const struct timespec look = { .tv_nsec = LEGACY_LOOK * 1000000L };
+	struct legacy_holding h = { .index = share->device.index, .held = true };
+	struct device *d = &share->device;
+	struct rtnl *r = rtnl_open();
+
+	for (unsigned waited = 0; r && h.held && waited < LEGACY_QUEUES; waited += LEGACY_LOOK) {
+		h.held = false;
+		if (rtnl_links(r, legacy_held, &h) != 0)
+			h.held = true;
+		if (h.held)
+			nanosleep(&look, NULL);		/* a spare on its way out */
+	}
+	rtnl_close(r);
+	if (!h.held && tun_attach(d->name, config->workers, d->queue) == 0) {
+		d->queues = config->workers;
+		if (device_present(d))
+			return;
+		legacy_refuse(&(struct legacy_share) { .region = { .fd = -1, .fd_ro = -1 }, .device = *d });
+		d->queues = 0;
+	}
+	log_line(CONFIG_LOG_WARNING, "tenant %s: device %s, left by an earlier nat64d, cannot be attached to; making a new one",
+		 config->name_, d->name);
+}
+
+/* Is it the file of a region that goes on? */
+static bool
+legacy_goes_on(const struct gateway *g, const char *file)
+{
+	for (uint32_t t = 0; t < g->config->tenants; t++)
+		if (strcmp(g->legacy.share[t].region.file, file) == 0)
+			return true;
+	return false;
+}
+
+static bool
+legacy_ends_in(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && strcmp(name + n - m, end) == 0;
+}
+
+/* Remove regions that do not go on, and files that were never finished. */
+static void
+legacy_sweep_files(const struct gateway *g)
+{
+	DIR *directory = opendir(g->config->gateway.run_dir.s);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if ((legacy_ends_in(entry->d_name, REGION_SUFFIX) && !legacy_goes_on(g, entry->d_name)) ||
+		    legacy_ends_in(entry->d_name, MEMORY_NEW))
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+}
+
+void
+legacy_take(struct gateway *g)
+{
+	struct legacy *l = &g->legacy;
+	unsigned keep[CONFIG_MAX_TENANTS], n = 0;
+	int swept;
+
+	if (l->estate)
+		legacy_end_workers(g);
+	store_close(&l->store);
+	caps_raise(CAPS_NETWORK);
+	for (uint32_t t = 0; t < g->config->tenants; t++) {
+		if (l->share[t].attach)
+			legacy_attach(&l->share[t], &g->config->tenant[t]);
+		if (l->share[t].device.queues > 0)
+			keep[n++] = l->share[t].device.index;
+	}
+	swept = device_sweep(g->config->gateway.run_dir.s, keep, n);
+	caps_drop();
+	if (swept > 0)
+		log_line(CONFIG_LOG_INFO, "removed %d device%s that an earlier nat64d left", swept, swept == 1 ? "" : "s");
+	legacy_sweep_files(g);
+	estate_path(g->left.path, g->config->gateway.run_dir.s);
+}
+
+void
+legacy_close(struct legacy *l)
+{
+	for (unsigned t = 0; t < CONFIG_MAX_TENANTS; t++) {
+		legacy_refuse(&l->share[t]);
+		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
+			if (l->orphan[t][w] >= 0)
+				close(l->orphan[t][w]);
+			l->orphan[t][w] = -1;
+		}
+	}
+	estate_forget(l->estate);
+	l->estate = NULL;
+}

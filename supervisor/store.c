@@ -1,0 +1,131 @@
+/*
+ * store.c - queues in the keeping of the service manager
+ *
+ * systemd can hold descriptors for a service and hands them to its next process (FDSTORE=1). A TUN queue that is held so
+ * lives when nat64d and all its workers are killed at once, and packets wait in it until the restart. Each queue has a name,
+ * TENANT.qN, so that the order is kept. FDPOLL=0: otherwise a queue would be dropped for the POLLERR that it shows while its
+ * device is down. Only queues are kept. Bells carry nothing, sockets are made again, and memory is in files.
+ *
+ * systemd gives a descriptor back and keeps its own; the same one sent again is noticed and not kept twice. So after every
+ * start all are sent, whether they come from there or not.
+ *
+ * Must never: close one queue of several that are in use (tun.c); wait for the service manager.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "supervisor/notify.h"
+#include "supervisor/store.h"
+
+_Static_assert(STORE_MOST == CONFIG_MAX_TENANTS * CONFIG_MAX_WORKERS, "room for all queues");
+
+#define STORE_FIRST 3			/* the number of the first descriptor that is handed over */
+
+static void
+store_name(char out[CONFIG_NAME_MAX + 8], const char *tenant, unsigned w)
+{
+	snprintf(out, CONFIG_NAME_MAX + 8, "%.31s.q%u", tenant, w % CONFIG_MAX_WORKERS);
+}
+
+/* Have it forget all it keeps under a name. */
+static void
+store_remove(const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	notify_send(text);
+}
+
+void
+store_open(struct store *s)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+	unsigned long given = fds ? strtoul(fds, NULL, 10) : 0;
+
+	s->n = 0;
+	if (!pid || strtoul(pid, NULL, 10) != (unsigned long)getpid())
+		given = 0;
+	if (given > STORE_MOST)
+		given = STORE_MOST;
+	for (unsigned long i = 0; i < given; i++) {
+		struct store_item *item = &s->item[s->n];
+		size_t n = names ? strcspn(names, ":") : 0;
+
+		item->fd = STORE_FIRST + (int)i;
+		snprintf(item->name, sizeof(item->name), "%.*s", (int)n, n ? names : "");
+		if (names)
+			names += n + (names[n] == ':');
+		if (fcntl(item->fd, F_SETFD, FD_CLOEXEC) == 0)
+			s->n++;
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
+static struct store_item *
+store_find(struct store *s, const char *tenant, unsigned w)
+{
+	char name[CONFIG_NAME_MAX + 8];
+
+	store_name(name, tenant, w);
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->item[i].fd >= 0 && strcmp(s->item[i].name, name) == 0)
+			return &s->item[i];
+	return NULL;
+}
+
+bool
+store_take(struct store *s, const char *tenant, unsigned n, int *queue)
+{
+	for (unsigned w = 0; w < n; w++)
+		if (!store_find(s, tenant, w))
+			return false;
+	for (unsigned w = 0; w < n; w++) {
+		struct store_item *item = store_find(s, tenant, w);
+
+		queue[w] = item->fd;
+		item->fd = -1;
+	}
+	return true;
+}
+
+void
+store_close(struct store *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->item[i].fd < 0)
+			continue;
+		store_remove(s->item[i].name);
+		close(s->item[i].fd);
+	}
+	s->n = 0;
+}
+
+bool
+store_keep(const char *tenant, const struct device *d)
+{
+	char name[CONFIG_NAME_MAX + 8], text[128];
+
+	for (unsigned w = 0; w < d->queues && notify_heard(); w++) {
+		store_name(name, tenant, w);
+		snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+		if (!notify_send_fd(text, d->queue[w]))
+			return false;
+	}
+	return true;
+}
+
+void
+store_forget(const char *tenant, unsigned queues)
+{
+	char name[CONFIG_NAME_MAX + 8];
+
+	for (unsigned w = 0; w < queues && notify_heard(); w++) {
+		store_name(name, tenant, w);
+		store_remove(name);
+	}
+}

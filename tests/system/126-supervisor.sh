@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# 126-supervisor.sh - nat64d is killed and its workers live: they go on, and a new nat64d takes everything over from them
+source "$(dirname "$0")/../lib.sh"
+
+kill_outright()
+{
+	kill -9 "$(cat "$T/nat64d.pid")"
+	wait_for 5 gone "$(cat "$T/nat64d.pid")"
+}
+
+remember()
+{
+	bindings >"$T/bindings"
+	sessions >"$T/sessions"
+	ctl --json show counters >"$T/counters"
+	worker_pids | tr ' ' '\n' | sort >"$T/workers"
+	grep -q ' 7001 ' "$T/bindings"
+}
+
+# All that was remembered is there, in other hands; the old ones are gone.
+all_there()
+{
+	local pid
+
+	wait_for 5 running 2
+	bindings >"$T/bindings-now"
+	comm -23 "$T/bindings" "$T/bindings-now" | tee "$T/missing"
+	[ ! -s "$T/missing" ]
+	sessions >"$T/sessions-now"
+	comm -23 "$T/sessions" "$T/sessions-now" | tee "$T/missing"
+	[ ! -s "$T/missing" ]
+	ctl --json show counters >"$T/counters-now"
+	counters_grow "$T/counters" "$T/counters-now"
+	[ -z "$(comm -12 "$T/workers" <(worker_pids | tr ' ' '\n' | sort))" ]
+	while read -r pid; do
+		gone "$pid"
+	done <"$T/workers"
+	wait_for 5 five
+}
+
+# nat64d, nat64-ctld, two workers, a spare; and no others
+five()
+{
+	[ "$(ours | wc -l)" = 5 ]
+}
+
+# A window of a house that is gone would show old things as if they were true.
+window_shut()
+{
+	wait_for 3 no_ctld
+	exits 3 ctl show status
+}
+
+no_ctld()
+{
+	! ours | xargs -r ps -o comm= -p | grep -q ctld
+}
+
+talk()
+{
+	peer client udp "$SERVER" 7 hello 7001
+}
+
+# under_load - killed, and a second later started again, in the middle of 5,000 datagrams a second: none is lost
+under_load()
+{
+	local again
+
+	talk
+	flood_start 5000 6
+	sleep 1
+	remember
+	kill_outright
+	sleep 1
+	gateway_start
+	flooding
+	all_there
+	flood_end
+	grep -q ' lost 0 ' "$T/flood"
+	again=$(sed 's/.* duplicated \([0-9]*\) .*/\1/' "$T/flood")
+	[ "$again" -le 2 ] # one for each worker that was ended
+	grep -q 'has left its estate and 2 workers; taking over' "$T/gateway-nat64d.log"
+	grep -q 'goes on with the bindings' "$T/gateway-nat64d.log"
+	[ "$(talk)" = "$1" ]
+}
+
+# The one that takes over is killed, too, at whatever moment: the next one finds what it needs.
+in_the_middle()
+{
+	local after
+
+	remember
+	for after in 0 0.005 0.01 0.015 0.02 0.025 0.03 0.04 0.06 0.1; do
+		kill -9 "$(cat "$T/nat64d.pid")" 2>/dev/null || true
+		: >"$T/gateway-nat64d.log"
+		start gateway "$B/nat64d" -c "$T/nat64.ini"
+		cp "$T/pid" "$T/nat64d.pid"
+		sleep "$after"
+	done
+	kill_outright
+	gateway_start
+	all_there
+	[ "$(talk)" = "$1" ]
+}
+
+still_upgrades()
+{
+	remember
+	exits 0 ctl upgrade
+	all_there
+}
+
+# Keys that a reload changes may have changed meanwhile.
+live_key()
+{
+	remember
+	kill_outright
+	config 'udp-timeout = 150'
+	gateway_start
+	all_there
+	expect udp-timeout,150 -- ctl --csv show config
+	config 'udp-timeout = 160'
+	exits 0 ctl reload
+	kill_outright
+	gateway_start
+	all_there
+}
+
+# A worker died before nat64d could replace it: its queue is gone, so all are opened anew.
+one_missing()
+{
+	local pid
+
+	remember
+	pid=$(head -1 "$T/workers")
+	kill -STOP "$(cat "$T/nat64d.pid")"
+	kill -9 "$pid"
+	kill_outright
+	gateway_start
+	all_there
+	[ "$(talk)" = "$1" ]
+}
+
+# A start that fails before it has taken over changes nothing.
+refused_start()
+{
+	kill_outright
+	talk
+	start gateway python3 -m http.server --bind 127.0.0.1 9641
+	wait_for 5 listening gateway 9641
+	sed 's/^metrics.*/metrics = 127.0.0.1:9641/' "$T/nat64.ini" >"$T/other.ini"
+	exits 1 timeout 20 ip netns exec "n64t-$$-gateway" "$B/nat64d" -c "$T/other.ini"
+	grep -q 9641 "$T/said"
+	end "$(cat "$T/pid")"
+	[ "$(talk)" = "$1" ]
+	gateway_start
+	all_there
+}
+
+device_deleted()
+{
+	ip -n "n64t-$$-gateway" link delete nat64
+	wait_for 5 grep -q 'device nat64 was deleted' "$T/gateway-nat64d.log"
+	wait_for 5 backing_off
+}
+
+backing_off()
+{
+	ctl --json show workers | pick "d['workers'][0]['state']" | grep -q backoff
+}
+
+# Processor time of all of ours over a second, in hundredths.
+idle()
+{
+	local before after
+
+	before=$(ticks)
+	sleep 1
+	after=$(ticks)
+	echo "$before, then $after"
+	((after - before < 20))
+}
+
+ticks()
+{
+	local pid sum=0
+
+	for pid in $(ours); do
+		sum=$((sum + $(awk '{ print $14 + $15 }' "/proc/$pid/stat" 2>/dev/null || echo 0)))
+	done
+	echo $sum
+}
+
+stops()
+{
+	gateway_stop
+	nothing_left
+}
+
+# Nobody starts another nat64d while there is one.
+only_one()
+{
+	exits 1 timeout 20 ip netns exec "n64t-$$-gateway" "$B/nat64d" -c "$T/nat64.ini"
+	grep -q 'another nat64d runs' "$T/said"
+	ping_server
+}
+
+net_up
+RUN=$SHM
+mkdir "$RUN"
+WORKERS=2
+GATEWAY='metrics = off'
+config
+echo_server server 203.0.113.2 7
+wait_for 10 settled
+host >"$T/before"
+begin
+port=$(talk)
+check 'nat64d is killed outright' kill_outright
+check 'its workers go on' talk
+check 'its window does not' window_shut
+check 'it is started again' gateway_start
+check 'another one is not' only_one
+check 'killed under load, started again: nothing is lost' under_load "$port"
+check 'and once more' under_load "$port"
+check 'killed during the take-over, ten times' in_the_middle "$port"
+check 'an upgrade still works' still_upgrades
+check 'killed, and nat64.ini was edited meanwhile' live_key
+check 'killed with one of the workers' one_missing "$port"
+check 'a start that cannot go on leaves the workers alone' refused_start "$port"
+check 'law 1' law1
+check 'it stops, and nothing is left' stops
+check 'started again' gateway_start
+check 'the device is deleted: it says so' device_deleted
+check 'and nothing spins' idle
+check 'it stops, and nothing is left' stops
+finish
