@@ -2,7 +2,8 @@
  * show_status.c - the page an operator reads first
  *
  * Programs get the supervisor's facts and the list of tenants. People get the same in three lines and a table, and
- * below it what is not as it should be, in words: a worker that does not run, a sandbox that lacks a layer.
+ * below it what is not as it should be, in words: a worker that does not run, a sandbox that lacks a layer, a table that
+ * is not whole.
  *
  * Must never: be long. What needs more room has a `show` of its own.
  */
@@ -91,6 +92,17 @@ worker_note(const struct view *v, unsigned t, unsigned w, char *text)
 		add(text, "\n");
 }
 
+/* Say what the audit found in the table of tenant t, if anything. */
+static void
+table_note(const struct view *v, unsigned t, char *text)
+{
+	uint64_t found = view_counter(v, t, COUNTER_audit_violations);
+
+	if (found)
+		add(text, "attention: the audit of %s has found %" PRIu64 " violations; see nat64ctl show audit\n",
+		    v->status.tenant[t].name, found);
+}
+
 static void
 below(const struct show *s, char *text)
 {
@@ -98,9 +110,12 @@ below(const struct show *s, char *text)
 	char note[SHOW_NOTE];
 
 	for (unsigned t = 0; t < v->tenants; t++) {
-		for (unsigned w = 0; w < view_workers(v, t); w++) {
+		for (unsigned w = 0; w <= view_workers(v, t); w++) {
 			note[0] = '\0';
-			worker_note(v, t, w, note);
+			if (w < view_workers(v, t))
+				worker_note(v, t, w, note);
+			else
+				table_note(v, t, note);
 			if (strlen(text) + strlen(note) + 64 > SHOW_NOTE) {
 				add(text, "and more: nat64ctl show workers\n");
 				return;

@@ -24,6 +24,7 @@ struct image {
 	uint32_t size;					/* sizeof(struct image), to refuse another build's */
 	uint32_t generation;				/* atomic; slot[generation % 2] is current; from 1 up */
 	uint32_t stop[CONFIG_MAX_WORKERS];		/* atomic; 1: this worker leaves its loop and exits 0 */
+	uint32_t audit;					/* atomic; number of the last request to audit at once */
 	struct image_slot slot[2];
 };
 

@@ -25,7 +25,7 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
 #define LAYOUT_BLOCK_PORTS 64
@@ -90,6 +90,15 @@ struct layout_inflight {
 	uint8_t saved[LAYOUT_SAVED];
 };
 
+/* What a worker's last complete audit of its shards found (worker/scrub.h). */
+struct layout_audit {
+	uint32_t sequence;		/* atomic; odd while the rest is rewritten */
+	uint32_t answered;		/* image.audit when it began; written last */
+	uint32_t finished;		/* table second; 0: there was none yet */
+	uint32_t shards, rule, shard, slot;	/* as in struct audit */
+	uint64_t records, violations;
+};
+
 /* What a worker says of itself. Others believe none of it: asleep costs at most a needless or a missing wake-up. */
 struct layout_worker {
 	uint32_t asleep;		/* atomic; 1: ring my bell after you put something in a ring of mine */
@@ -97,6 +106,7 @@ struct layout_worker {
 	uint64_t progress;		/* atomic; grows with every turn of the loop */
 	uint32_t missing;		/* atomic; BIRTH_ bits: sandbox layers this kernel or build could not give */
 	uint32_t current;		/* atomic; 1 + number of the buffer whose packet is being translated; 0: none */
+	struct layout_audit audit;
 } __attribute__((aligned(128)));
 
 /* Where everything is: offsets from the start of the region, or of a shard. Computed, never stored. */

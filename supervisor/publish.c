@@ -81,6 +81,12 @@ publish_stop(struct publish *p, unsigned w, bool stop)
 }
 
 void
+publish_audit(struct publish *p)
+{
+	atomic_store_32(&p->image->audit, p->image->audit + 1);
+}
+
+void
 publish_close(struct publish *p)
 {
 	if (p->image)

@@ -26,6 +26,9 @@ uint32_t publish_next(struct publish *p, const struct config_tenant *config);
 /* Ask worker w to leave its loop, or take the wish back. */
 void publish_stop(struct publish *p, unsigned w, bool stop);
 
+/* Ask every worker to audit its shards at once. */
+void publish_audit(struct publish *p);
+
 void publish_close(struct publish *p);
 
 #endif

@@ -5,6 +5,7 @@
  * write each, take what other workers handed over, move the clock hand a little. When a turn found nothing to do the
  * worker sleeps in ppoll until a packet, the bell, or the next second.
  * Per packet there is one read and one write, no other system call, no clock call, no lock, no allocation.
+ * A turn ends with a small step of the audit, which goes over all shards for ever (scrub.h).
  * A packet is in hand from the read to its verdict; a successor finds it there (inflight.h).
  * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
  */
@@ -15,6 +16,7 @@
 #include "worker/handoff.h"
 #include "worker/inflight.h"
 #include "worker/loop.h"
+#include "worker/scrub.h"
 #include "worker/tunio.h"
 #include "worker/xlat/nat64.h"
 
@@ -26,6 +28,7 @@ struct loop {
 	struct nat64 nat64;
 	struct handoff handoff;
 	struct inflight inflight;
+	struct scrub scrub;
 	const struct image *image;
 	struct layout_worker *line;
 	uint32_t packet_size, generation, now;
@@ -191,8 +194,8 @@ wait_for_work(struct loop *l)
 static void
 turn(struct loop *l)
 {
+	bool lap, scrubs;
 	unsigned n;
-	bool lap;
 
 	atomic_store_64(&l->line->progress, l->line->progress + 1);
 	take_configuration(l);
@@ -201,9 +204,10 @@ turn(struct loop *l)
 	n += from_workers(l);
 	handoff_ring(&l->handoff);
 	lap = nat64_expire(&l->nat64, l->now, n ? EXPIRE_BUSY : EXPIRE_IDLE);
+	scrubs = scrub_turn(&l->scrub, atomic_load_32(&l->image->audit), l->now);
 	if (n)
 		counters_add_owner(&l->nat64.row->counter[COUNTER_batches], 1);
-	else if (!lap)
+	else if (!lap && !scrubs)
 		wait_for_work(l);
 }
 
@@ -223,6 +227,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		return wrong;
 	handoff_open(&l.handoff, maps->region, &maps->layout, w);
 	inflight_open(&l.inflight, maps->region, &maps->layout, w);
+	scrub_open(&l.scrub, &l.nat64, &l.line->audit);
 	atomic_store_32(&l.line->missing, missing);
 	take_configuration(&l);
 	nat64_adopt(&l.nat64, clock_now(&l));
