@@ -54,6 +54,7 @@ step install tests/install.sh
 step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 step system make system
 step storm make storm
+step kills make kills
 step demo tests/demo.sh
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
