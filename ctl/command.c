@@ -79,7 +79,7 @@ start_audits(struct show *s, struct view *v, char *words)
 		uint64_t violations = 0;
 
 		for (unsigned w = 0; w < view_workers(v, t); w++) {
-			struct layout_audit audit;
+			struct layout_said audit;
 
 			view_audit(v, t, w, &audit);
 			waiting |= (uint32_t)(audit.finished == 0 || audit.answered != request) << w;

@@ -18,7 +18,7 @@ static const struct output_field fields[] = {
 
 /* What the first violation of a worker's audit is, and where. */
 static void
-describe(char *text, size_t size, const struct layout_audit *audit)
+describe(char *text, size_t size, const struct layout_said *audit)
 {
 	if (audit->slot == AUDIT_NO_SLOT)
 		snprintf(text, size, "%s (shard %u)", audit_words(audit->rule), audit->shard);
@@ -30,7 +30,7 @@ static bool
 rows(struct show *s, unsigned t)
 {
 	uint32_t now = view_now(s->view, t), oldest = 0;
-	struct layout_audit sum = { 0 }, audit;
+	struct layout_said sum = { 0 }, audit;
 	unsigned workers = view_workers(s->view, t), finished = 0;
 	char first[160] = "";
 

@@ -132,7 +132,7 @@ view_missing(const struct view *v, unsigned t, unsigned w)
 }
 
 void
-view_audit(const struct view *v, unsigned t, unsigned w, struct layout_audit *copy)
+view_audit(const struct view *v, unsigned t, unsigned w, struct layout_said *copy)
 {
 	const struct heritage_maps *m = &v->tenant[t];
 	const struct layout_audit *audit = &((const struct layout_worker *)layout_at(m->region, m->layout.workers))[w].audit;
@@ -140,12 +140,12 @@ view_audit(const struct view *v, unsigned t, unsigned w, struct layout_audit *co
 	for (unsigned i = 0; i < TRIES; i++) {
 		uint32_t before = atomic_load_32(&audit->sequence);	/* pairs with the two stores in scrub.c */
 
-		memcpy(copy, audit, sizeof(*copy));
+		atomic_read_words(copy, &audit->said, sizeof(*copy) / 8);
 		atomic_fence();
 		if (before % 2 == 0 && atomic_load_32(&audit->sequence) == before)
 			return;
 	}
-	*copy = (struct layout_audit){ 0 };
+	*copy = (struct layout_said){ 0 };
 }
 
 uint32_t

@@ -39,7 +39,7 @@ uint64_t view_restarts(const struct status_worker *w);
 uint32_t view_missing(const struct view *v, unsigned t, unsigned w);
 
 /* What worker w of tenant t says of its last audit; finished is 0 when it says nothing, or nothing that holds still. */
-void view_audit(const struct view *v, unsigned t, unsigned w, struct layout_audit *copy);
+void view_audit(const struct view *v, unsigned t, unsigned w, struct layout_said *copy);
 /* The number of the last request to audit tenant t. */
 uint32_t view_audit_request(const struct view *v, unsigned t);
 

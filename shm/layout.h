@@ -91,12 +91,16 @@ struct layout_inflight {
 };
 
 /* What a worker's last complete audit of its shards found (worker/scrub.h). */
-struct layout_audit {
-	uint32_t sequence;		/* atomic; odd while the rest is rewritten */
-	uint32_t answered;		/* image.audit when it began; written last */
+struct layout_said {
+	uint32_t answered;		/* image.audit when it began */
 	uint32_t finished;		/* table second; 0: there was none yet */
 	uint32_t shards, rule, shard, slot;	/* as in struct audit */
 	uint64_t records, violations;
+};
+struct layout_audit {
+	uint32_t sequence;		/* atomic; odd while the rest is rewritten */
+	uint32_t pad;
+	struct layout_said said;	/* copied by words */
 };
 
 /* What a worker says of itself. Others believe none of it: asleep costs at most a needless or a missing wake-up. */

@@ -22,7 +22,7 @@
 void
 scrub_open(struct scrub *s, const struct nat64 *nat64, struct layout_audit *line)
 {
-	*s = (struct scrub) { .nat64 = nat64, .line = line, .answering = line->answered, .answered = line->answered };
+	*s = (struct scrub) { .nat64 = nat64, .line = line, .answering = line->said.answered, .answered = line->said.answered };
 }
 
 static void
@@ -39,18 +39,15 @@ begin(struct scrub *s, uint32_t request, uint32_t now)
 static void
 tell(struct scrub *s, uint32_t now)
 {
+	const struct layout_said said = {
+		.answered = s->answering, .finished = now, .shards = s->audit.shards, .rule = s->audit.rule,
+		.shard = s->audit.shard, .slot = s->audit.slot, .records = s->audit.records, .violations = s->audit.violations,
+	};
 	uint32_t sequence = s->line->sequence | 1;
 
 	atomic_store_32(&s->line->sequence, sequence);
 	atomic_fence();			/* pairs with the one in view_audit */
-	s->line->finished = now;
-	s->line->shards = s->audit.shards;
-	s->line->rule = s->audit.rule;
-	s->line->shard = s->audit.shard;
-	s->line->slot = s->audit.slot;
-	s->line->records = s->audit.records;
-	s->line->violations = s->audit.violations;
-	s->line->answered = s->answering;
+	atomic_write_words(&s->line->said, &said, sizeof(said) / 8);
 	atomic_store_32(&s->line->sequence, sequence + 1);
 	s->answered = s->answering;
 	s->under_way = false;

@@ -305,8 +305,8 @@ audits(void **state)
 	assert_true(json_is_null(json_object_get(json_array_get(j, 0), "first")));
 	json_decref(j);
 	image.audit = 3;
-	line[0].audit = (struct layout_audit) { .answered = 3, .finished = now - 50, .shards = 4, .records = 100 };
-	line[1].audit = (struct layout_audit) {
+	line[0].audit.said = (struct layout_said) { .answered = 3, .finished = now - 50, .shards = 4, .records = 100 };
+	line[1].audit.said = (struct layout_said) {
 		.answered = 2, .finished = now - 20, .shards = 3, .records = 10, .violations = 2, .rule = AUDIT_ports, .shard = 5,
 		.slot = 77,
 	};
@@ -319,8 +319,8 @@ audits(void **state)
 	json_decref(j);
 	assert_string_equal(request("text audits"), "ok\n");
 	assert_string_equal(text, "audit blue 3 2 2\n");
-	line[1].audit.rule = UINT32_MAX;
-	line[1].audit.slot = UINT32_MAX;
+	line[1].audit.said.rule = UINT32_MAX;
+	line[1].audit.said.slot = UINT32_MAX;
 	j = rows("audit", "audit");
 	assert_string_equal(string(j, 0, "first"), "no known rule (shard 5)");
 	json_decref(j);

@@ -72,17 +72,17 @@ own_shards_only(void **state)
 	theirs->port4++;
 	turn(&s[0], 0, 1000);
 	assert_int_equal(line[0]->sequence, 2);
-	assert_int_equal(line[0]->finished, 1000);
-	assert_int_equal(line[0]->shards, w.layout.g.shards / 2);
-	assert_int_equal(line[0]->records, 1);
-	assert_int_equal(line[0]->violations, 0);
-	assert_int_equal(line[1]->finished, 0);
+	assert_int_equal(line[0]->said.finished, 1000);
+	assert_int_equal(line[0]->said.shards, w.layout.g.shards / 2);
+	assert_int_equal(line[0]->said.records, 1);
+	assert_int_equal(line[0]->said.violations, 0);
+	assert_int_equal(line[1]->said.finished, 0);
 	turn(&s[1], 0, 1001);
-	assert_int_equal(line[1]->shards, w.layout.g.shards / 2);
-	assert_int_equal(line[1]->violations, 1);
-	assert_string_equal(audit_words(line[1]->rule), audit_words(AUDIT_place));
-	assert_int_equal(line[1]->shard, 1);
-	assert_ptr_equal(&w.worker[1].shard[1].records[line[1]->slot], theirs);
+	assert_int_equal(line[1]->said.shards, w.layout.g.shards / 2);
+	assert_int_equal(line[1]->said.violations, 1);
+	assert_string_equal(audit_words(line[1]->said.rule), audit_words(AUDIT_place));
+	assert_int_equal(line[1]->said.shard, 1);
+	assert_ptr_equal(&w.worker[1].shard[1].records[line[1]->said.slot], theirs);
 	assert_int_equal(w.worker[1].row->counter[COUNTER_audit_violations], 1);
 	assert_int_equal(w.worker[0].row->counter[COUNTER_audit_violations], 0);
 }
@@ -97,16 +97,16 @@ for_ever(void **state)
 	turn(&s[0], 0, 1000);
 	for (uint32_t now = 1000; now < 1010; now++) {
 		assert_int_equal(turn(&s[0], 0, now), 1);
-		assert_int_equal(line[0]->finished, 1000);
+		assert_int_equal(line[0]->said.finished, 1000);
 	}
 	r->port4++;
 	assert_true(turn(&s[0], 0, 1010) > 1);
-	assert_int_equal(line[0]->finished, 1010);
-	assert_int_equal(line[0]->violations, 1);
+	assert_int_equal(line[0]->said.finished, 1010);
+	assert_int_equal(line[0]->said.violations, 1);
 	r->port4--;
 	turn(&s[0], 0, 1020);
-	assert_int_equal(line[0]->violations, 0);
-	assert_int_equal(line[0]->rule, AUDIT_none);
+	assert_int_equal(line[0]->said.violations, 0);
+	assert_int_equal(line[0]->said.rule, AUDIT_none);
 	assert_int_equal(w.worker[0].row->counter[COUNTER_audit_violations], 1);
 }
 
@@ -116,7 +116,7 @@ on_request(void **state)
 	(void)state;
 	turn(&s[0], 0, 1000);
 	turn(&s[0], 7, 1000);
-	assert_int_equal(line[0]->answered, 7);
+	assert_int_equal(line[0]->said.answered, 7);
 	assert_int_equal(line[0]->sequence, 4);
 	assert_int_equal(turn(&s[0], 7, 1001), 1);
 	/* One that is asked for while one that nobody asked for is under way begins anew. */
@@ -129,11 +129,11 @@ on_request(void **state)
 		assert_true(scrub_turn(&s[0], 8, 1100));
 	assert_true(scrub_turn(&s[0], 9, 1100));
 	assert_true(s[0].shard >= 4);
-	while (line[0]->answered == 7)
+	while (line[0]->said.answered == 7)
 		assert_true(scrub_turn(&s[0], 9, 1100));
-	assert_int_equal(line[0]->answered, 8);
+	assert_int_equal(line[0]->said.answered, 8);
 	turn(&s[0], 9, 1100);
-	assert_int_equal(line[0]->answered, 9);
+	assert_int_equal(line[0]->said.answered, 9);
 }
 
 /* A successor finds the request unanswered, and answers it. */
@@ -147,9 +147,9 @@ by_a_successor(void **state)
 	line[0]->sequence |= 1;		/* died while it told */
 	scrub_open(&s[0], &w.worker[0], line[0]);
 	turn(&s[0], 4, 1001);
-	assert_int_equal(line[0]->answered, 4);
+	assert_int_equal(line[0]->said.answered, 4);
 	assert_int_equal(line[0]->sequence % 2, 0);
-	assert_int_equal(line[0]->shards, w.layout.g.shards / 2);
+	assert_int_equal(line[0]->said.shards, w.layout.g.shards / 2);
 }
 
 /* A shard that is taken away in the middle is left alone. */
@@ -169,7 +169,7 @@ taken_away(void **state)
 	for (unsigned i = 0; i < w.layout.g.shards; i++)
 		mine += owners->worker[i] == 0;
 	assert_int_equal(mine, w.layout.g.shards / 2 - 1);
-	assert_int_equal(line[0]->shards, mine);
+	assert_int_equal(line[0]->said.shards, mine);
 	assert_true(s[0].audit.phase == 0 && s[0].audit.at == 0);
 }
 
