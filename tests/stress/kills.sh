@@ -93,7 +93,7 @@ sed -i 's,^pool = .*,pool = 198.51.100.8 ports 2048-3583,' "$T/nat64.ini"
 begin
 check 'traffic of every kind' traffic_begin
 check "$kills kills, an audit after each hundred" storm
-tail -1 "$T/killed"
+awk '{ n += $2 } END { print n " killed, audited " NR " times; of the last hundred: " $0 }' "$T/killed"
 check 'and it was as rough as it was meant to be' churned
 check 'who was there at the start is there at the end' traffic_end
 cat "$T/churn"
