@@ -23,6 +23,7 @@
 #include "ctl/command.h"
 #include "ctl/metrics.h"
 #include "shm/audit.h"
+#include "shm/index.h"
 #include "supervisor/evidence.h"
 #include "tests/world.h"
 #include "worker/handoff.h"
@@ -42,6 +43,7 @@ static struct region region;
 static uint8_t packet6[HOSTS][60], packet4[HOSTS][40];
 static unsigned owned[LAYOUT_MAX_SHARDS], n_owned;	/* shards of worker 0 that have bindings */
 static uint32_t live[LAYOUT_MAX_SHARDS][HOSTS], n_live[LAYOUT_MAX_SHARDS];
+static unsigned slab[LAYOUT_MAX_SHARDS], n_slab;	/* of them, those with sessions in the slab; they begin at 0 */
 static char run_dir[] = "/tmp/fuzz_region-XXXXXX";
 static const uint8_t *input;
 static size_t left;
@@ -87,9 +89,9 @@ as_ctl(void)
 	permit(w.layout.secret, w.layout.owners, PROT_NONE);
 }
 
-/* The first packet of flow number i; translated, and its answer made, by whose shard it is. */
+/* A packet of flow number i to one of two remotes; translated, and its answer made, by whose shard it is. */
 static void
-flow(unsigned i)
+flow(unsigned i, unsigned remote)
 {
 	static uint8_t buffer[LAYOUT_HEADROOM + SIZE + 256];
 	struct nat64_packet p = { .data = buffer + LAYOUT_HEADROOM, .len = 60 };
@@ -97,7 +99,7 @@ flow(unsigned i)
 	uint8_t *b = packet6[i];
 
 	src.b[5] = (uint8_t)(i / 2);
-	dst.b[15] = (uint8_t)(1 + i % 5);
+	dst.b[15] = (uint8_t)(1 + i % 5 + 10 * remote);
 	b[0] = 0x60;
 	b[5] = 20;
 	b[6] = i % 3 ? 17 : 6;
@@ -138,7 +140,7 @@ populate(void)
 	}
 	for (unsigned round = 0; round < 2; round++)	/* the second round: another remote host, a session of the slab */
 		for (unsigned i = 0; i < HOSTS; i++)
-			flow(i);
+			flow(i, round);
 	for (unsigned s = 0; s < w.layout.g.shards; s += 2) {
 		struct shard shard;
 
@@ -148,8 +150,10 @@ populate(void)
 				live[s][n_live[s]++] = slot;
 		if (n_live[s])
 			owned[n_owned++] = s;
+		if (shard.sessions[0].key)
+			slab[n_slab++] = s;
 	}
-	MUST(n_owned > 0);
+	MUST(n_owned > 0 && n_slab > 0);
 }
 
 static void
@@ -203,15 +207,39 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* The cell of the index in which a live binding stands, if it still does. */
+static size_t
+offset_of_cell(unsigned s, uint32_t slot)
+{
+	const struct record *r = layout_at(w.region, layout_shard(&w.layout, s) + w.layout.records + slot * sizeof(*r));
+	struct record_key key = { r->ip6, r->port6, r->proto };
+	int64_t cell = index_cell(layout_at(w.region, layout_shard(&w.layout, s) + w.layout.index), w.layout.index_buckets,
+				  record_hash(successor.secret->index_key, &key), slot);
+
+	return cell < 0 ? 0 : (size_t)cell * 4;
+}
+
 /* Some memory that a worker may write: where the interesting things are. */
 static size_t
 place(size_t *size)
 {
 	const struct layout *l = &w.layout;
-	unsigned what = next(1) % 16, s = owned[next(1) % n_owned];
-	size_t shard = layout_shard(l, s), slot = live[s][next(1) % n_live[s]];
+	unsigned what = next(1) % 24, s = owned[next(1) % n_owned], which = next(1);
+	size_t shard = layout_shard(l, s), slot = live[s][which % n_live[s]];
+	unsigned buffer = which % 4 ? which % 4 - 1 : LAYOUT_BATCH;
 
+	*size = 4;
 	switch (what) {
+	/* words by which others find their way */
+	case 15: return shard;				/* the effects of an intent */
+	case 16: return l->workers + which % 2 * sizeof(struct layout_worker) + offsetof(struct layout_worker, current);
+	case 17: return l->inflight + buffer * sizeof(struct layout_inflight);
+	case 18: return layout_ring(l, which % 2, which % 2 ^ 1) + which / 2 % 2 * 128;
+	case 19: return layout_ring(l, 1, 0) + 256 + which % 2 * l->buffer_stride;
+	case 20: *size = 8; return layout_shard(l, slab[which % n_slab]) + l->sessions;
+	case 21: return l->buffers + buffer * l->buffer_stride + LAYOUT_HEADROOM;
+	case 22: return shard + l->index + offset_of_cell(s, (uint32_t)slot);
+	/* and everything else */
 	case 0: *size = l->workers - l->counters; return l->counters;
 	case 1: *size = 2 * sizeof(struct layout_worker); return l->workers;
 	case 2: *size = l->buffers - l->inflight; return l->inflight;
@@ -225,7 +253,7 @@ place(size_t *size)
 	case 10: *size = l->session_free - l->session_index; return shard + l->session_index;
 	case 11: *size = l->sessions - l->session_free; return shard + l->session_free;
 	case 12: *size = l->records - l->sessions; return shard + l->sessions;
-	case 13: *size = 4; return shard + l->expires + 4 * slot;
+	case 13: return shard + l->expires + 4 * slot;
 	case 14: *size = l->shard_size; return shard;
 	default: *size = sizeof(struct record); return shard + l->records + slot * sizeof(struct record);
 	}
@@ -381,12 +409,18 @@ static void
 crash(void)
 {
 	const struct layout *l = &w.layout;
+	struct layout_worker *line = layout_at(w.region, l->workers);
+	struct layout_inflight *hand = layout_at(w.region, l->inflight);
+	uint32_t current = next(1) % (LAYOUT_BUFFERS + 2);
 	char path[256];
 	int rc;
 
+	line[0].current = current;
+	hand[current ? current - 1 : 0].len = number();
+
 	MUST(pwrite(region.fd_ro, layout_at(w.region, l->workers), l->rings - l->workers, (off_t)l->workers) > 0);
 	region.worker = layout_at(w.region, l->workers);
-	rc = evidence_keep(run_dir, "lab", &region, next(1) % 2, path, sizeof(path));
+	rc = evidence_keep(run_dir, "lab", &region, next(1) % 8 == 0, path, sizeof(path));
 	MUST(rc <= SIZE && rc > -1000);
 	if (rc > 0)
 		unlink(path);
