@@ -44,7 +44,6 @@ static uint8_t packet6[HOSTS][60], packet4[HOSTS][40];
 static unsigned owned[LAYOUT_MAX_SHARDS], n_owned;	/* shards of worker 0 that have bindings */
 static uint32_t live[LAYOUT_MAX_SHARDS][HOSTS], n_live[LAYOUT_MAX_SHARDS];
 static unsigned slab[LAYOUT_MAX_SHARDS], n_slab;	/* of them, those with sessions in the slab; they begin at 0 */
-static char run_dir[] = "/tmp/fuzz_region-XXXXXX";
 static const uint8_t *input;
 static size_t left;
 
@@ -192,7 +191,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	w.now = 1000;
-	MUST(layout_plan(&w.layout, &g) && fd >= 0 && ftruncate(fd, (off_t)w.layout.size) == 0 && mkdtemp(run_dir));
+	MUST(layout_plan(&w.layout, &g) && fd >= 0 && ftruncate(fd, (off_t)w.layout.size) == 0);
 	range = mmap(NULL, w.layout.size + (2 << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	MUST(range != MAP_FAILED);
 	w.region = mmap(range + (1 << 20), w.layout.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
@@ -412,9 +411,10 @@ crash(void)
 	struct layout_worker *line = layout_at(w.region, l->workers);
 	struct layout_inflight *hand = layout_at(w.region, l->inflight);
 	uint32_t current = next(1) % (LAYOUT_BUFFERS + 2);
-	char path[256];
+	char path[256], run_dir[] = "/tmp/fuzz_region-XXXXXX";
 	int rc;
 
+	MUST(mkdtemp(run_dir));
 	line[0].current = current;
 	hand[current ? current - 1 : 0].len = number();
 
@@ -424,6 +424,7 @@ crash(void)
 	MUST(rc <= SIZE && rc > -1000);
 	if (rc > 0)
 		unlink(path);
+	rmdir(run_dir);
 }
 
 static void
