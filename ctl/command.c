@@ -64,6 +64,34 @@ start_pulse(struct show *s, struct view *v, char *words)
 	return "ok\n";
 }
 
+/*
+ * How far the audits are that were asked for, a tenant a line:
+ *   audit TENANT REQUEST WAITING VIOLATIONS
+ * WAITING is a bit mask, in hexadecimal, of the workers whose last audit began before that request.
+ */
+static const char *
+start_audits(struct show *s, struct view *v, char *words)
+{
+	if (strtok_r(NULL, " ", &words))
+		return usage(s, "audits takes no words");
+	for (unsigned t = 0; t < v->tenants; t++) {
+		uint32_t request = view_audit_request(v, t), waiting = 0;
+		uint64_t violations = 0;
+
+		for (unsigned w = 0; w < view_workers(v, t); w++) {
+			struct layout_said audit;
+
+			view_audit(v, t, w, &audit);
+			waiting |= (uint32_t)(audit.finished == 0 || audit.answered != request) << w;
+			violations += audit.violations;
+		}
+		say(&s->out, "audit %s %" PRIu32 " %" PRIx32 " %" PRIu64 "\n", v->status.tenant[t].name, request, waiting,
+		    violations);
+	}
+	s->ended = true;
+	return "ok\n";
+}
+
 static bool
 tenant_exists(const struct view *v, const char *name)
 {
@@ -102,6 +130,7 @@ static const struct {
 } commands[] = {
 	{ "show", start_show },
 	{ "pulse", start_pulse },
+	{ "audits", start_audits },
 };
 
 static const char *const format_name[] = {
@@ -124,5 +153,5 @@ command_start(struct show *s, struct view *view, char *line)
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(verb, commands[i].name) == 0)
 			return commands[i].start(s, view, words);
-	return usage(s, "no such command; there are: show, pulse");
+	return usage(s, "no such command; there are: show, pulse, audits");
 }

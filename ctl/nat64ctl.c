@@ -96,6 +96,7 @@ watch(int argc, char **argv)
 static const struct command commands[] = {
 	{ "show", "WHAT [FILTER...]", "print a table", show },
 	{ "watch", "[SECONDS] WHAT [FILTER...]", "print it every 2 seconds until interrupted", watch },
+	{ "audit", "[tenant=NAME]", "check every binding table now; traffic goes on", order_audit },
 	{ "reload", "", "read the configuration again; traffic goes on", order_reload },
 	{ "restart", "", "restart the workers one by one; no packet is lost", order_restart },
 	{ "upgrade", "", "go over to the installed binaries; bindings stay", order_upgrade },

@@ -23,6 +23,7 @@
 #define PULSE (128 * 1024)		/* the longest pulse there can be, and more */
 #define WORKERS 1024			/* of all tenants */
 #define WAIT_SECONDS 60			/* for the outcome of a signal */
+#define TENANTS 64
 #define POLL_MS 100
 
 /* What came of a signal so far, from a pulse. */
@@ -54,9 +55,12 @@ parse_pulse(struct pulse *p, char *text)
 	}
 }
 
-/* Ask for the pulse. Returns an exit status; only the first time, when `say` is set, is a failure reported. */
+/*
+ * Ask for facts, a line each. Returns an exit status; only the first time, when `say` is set, is a failure reported. *facts
+ * is the reply, to be used before the next one; *pid that of nat64d.
+ */
 static int
-take_pulse(struct pulse *p, bool say)
+take_facts(const char *request, char **facts, pid_t *pid, bool say)
 {
 	static char text[PULSE];
 	struct ucred peer;
@@ -65,18 +69,34 @@ take_pulse(struct pulse *p, bool say)
 	ssize_t got = 0;
 	int fd = ask_dial();
 
-	memset(p, 0, sizeof(*p));
+	text[0] = '\0';
+	*facts = text;
 	if (fd < 0)
 		return say ? ask_no_daemon() : ASK_NO_DAEMON;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 1)
-		p->pid = peer.pid;
-	if (ask_send(fd, "text pulse\n"))
+		*pid = peer.pid;
+	if (ask_send(fd, request))
 		while (n + 1 < sizeof(text) && (got = recv(fd, text + n, sizeof(text) - 1 - n, 0)) > 0)
 			n += (size_t)got;
 	close(fd);
 	if (n < 4 || text[n - 1] != '\0' || strncmp(text, "ok\n", 3) != 0)
 		return say ? ask_fail(ASK_FAILED, "nat64-ctld does not say how nat64d is") : ASK_FAILED;
-	parse_pulse(p, text + 3);
+	*facts = text + 3;
+	return ASK_DONE;
+}
+
+/* Ask for the pulse, in the same way. */
+static int
+take_pulse(struct pulse *p, bool say)
+{
+	char *facts;
+	int status;
+
+	memset(p, 0, sizeof(*p));
+	status = take_facts("text pulse\n", &facts, &p->pid, say);
+	if (status != ASK_DONE)
+		return status;
+	parse_pulse(p, facts);
 	if (p->pid == 0)
 		return say ? ask_fail(ASK_FAILED, "the kernel does not say who opened %s", ask_socket) : ASK_FAILED;
 	return ASK_DONE;
@@ -222,6 +242,90 @@ order_upgrade(int argc, char **argv)
 		return ask_fail(ASK_USAGE, "upgrade takes no words");
 	status = signal_daemon(&first, SIGUSR2);
 	return status == ASK_DONE ? await(&first, "the upgrade", upgraded) : status;
+}
+
+/* How far the audits are of the tenant called `only`, or of all. */
+struct audits {
+	unsigned tenants, began, waiting;	/* of them: a new request is known; a worker has not answered it */
+	unsigned request[TENANTS];
+	unsigned long long violations;
+	char worker[64];		/* one that has not answered */
+};
+
+static int
+take_audits(struct audits *a, const struct audits *before, const char *only, bool say)
+{
+	char *facts, *rest = NULL, name[32];
+	unsigned long long violations;
+	unsigned request, waiting;
+	pid_t pid = 0;
+	int status = take_facts("text audits\n", &facts, &pid, say);
+
+	*a = (struct audits) { 0 };
+	if (status != ASK_DONE)
+		return status;
+	for (char *line = strtok_r(facts, "\n", &rest); line && a->tenants < TENANTS; line = strtok_r(NULL, "\n", &rest)) {
+		if (sscanf(line, "audit %31s %u %x %llu", name, &request, &waiting, &violations) != 4 ||
+		    (only && strcmp(name, only) != 0))
+			continue;
+		a->began += before && request != before->request[a->tenants];
+		a->request[a->tenants++] = request;
+		a->violations += violations;
+		a->waiting += waiting != 0;
+		if (waiting)
+			snprintf(a->worker, sizeof(a->worker), "%s/%d", name, __builtin_ctz(waiting));
+	}
+	return ASK_DONE;
+}
+
+/* Wait until every worker has answered. Returns an exit status; when a worker has not, its name is in a->worker. */
+static int
+await_audits(struct audits *a, const struct audits *before, const char *only)
+{
+	time_t start = 0;
+
+	while (patient(&start)) {
+		if (take_audits(a, before, only, false) != ASK_DONE) {
+			if (kill(first.pid, 0) != 0 && errno == ESRCH)
+				return ask_fail(ASK_FAILED, "nat64d (pid %d) is gone; its log says why", (int)first.pid);
+		} else if (a->tenants == before->tenants && a->began == a->tenants && a->waiting == 0) {
+			return ASK_DONE;
+		}
+	}
+	if (a->began < a->tenants || a->tenants == 0)
+		return ask_fail(ASK_FAILED, "nat64d (pid %d) has not asked its workers in %d s", (int)first.pid, WAIT_SECONDS);
+	return ASK_DONE;
+}
+
+int
+order_audit(int argc, char **argv)
+{
+	static struct audits before, now;
+	const char *only = NULL;
+	int status;
+
+	if (argc > 1 || (argc > 0 && strncmp(argv[0], "tenant=", strlen("tenant=")) != 0))
+		return ask_fail(ASK_USAGE, "audit takes no words but tenant=NAME");
+	if (argc > 0)
+		only = argv[0] + strlen("tenant=");
+	status = take_audits(&before, NULL, only, true);
+	if (status == ASK_DONE && before.tenants == 0)
+		return ask_fail(ASK_USAGE, "%s: there is no tenant of this name", only ? only : "");
+	if (status == ASK_DONE)
+		status = signal_daemon(&first, SIGURG);
+	if (status == ASK_DONE)
+		status = await_audits(&now, &before, only);
+	if (status == ASK_DONE)
+		status = ask(stdout, "show audit", argc, argv);
+	if (status != ASK_DONE)
+		return status;
+	if (now.waiting)
+		return ask_fail(ASK_FAILED, "worker %s has not audited its shards in %d s; see nat64ctl show workers",
+				now.worker, WAIT_SECONDS);
+	if (now.violations)
+		return ask_fail(ASK_FAILED, "%llu violations: a bug, or broken memory; please report what FIRST says",
+				now.violations);
+	return ASK_DONE;
 }
 
 int

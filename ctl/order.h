@@ -6,6 +6,7 @@
 #ifndef CTL_ORDER_H
 #define CTL_ORDER_H
 
+int order_audit(int argc, char **argv);
 int order_reload(int argc, char **argv);
 int order_restart(int argc, char **argv);
 int order_upgrade(int argc, char **argv);

@@ -22,8 +22,7 @@ scan_start(struct scan *sc, void *region, const struct layout *l)
 
 /*
  * Which of the 64 slots from word * 64 on may hold a binding. A free bit is clear, too, for a port that may not be
- * given out. layout_init deals each shard first its blocks with ports of the address's range, so those behind them
- * need no look.
+ * given out, but whole blocks of those need no look.
  */
 static uint64_t
 slot_bits(const struct scan *sc, const struct shard *s, uint32_t word)
@@ -31,13 +30,12 @@ slot_bits(const struct scan *sc, const struct shard *s, uint32_t word)
 	const struct layout *l = sc->l;
 	const struct layout_header *h = layout_header(sc->region);
 	uint32_t group = word / l->blocks_per_shard, local = word % l->blocks_per_shard;
-	uint32_t a = group / NAT64_N_PROTOS, usable, left;
+	uint32_t a = group / NAT64_N_PROTOS, left;
 
 	if (word < l->pool_slots / LAYOUT_BLOCK_PORTS) {
 		if (a >= h->addresses_used)
 			return 0;
-		usable = h->address[a].port_max / 64u - h->address[a].port_min / 64u + 1;
-		if (local >= (usable + l->g.shards - 1) / l->g.shards)
+		if (local >= h->address[a].blocks)
 			return 0;
 		return ~atomic_load_64(&shard_pool(s, a, group % NAT64_N_PROTOS)->word[local]);
 	}

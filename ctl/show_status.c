@@ -3,7 +3,7 @@
  *
  * Programs get the supervisor's facts and the list of tenants. People get the same in three lines and a table, and
  * below it what is not as it should be, in words: a worker that does not run, a sandbox that lacks a layer, packets
- * that are not steered.
+ * that are not steered, a table that is not whole.
  *
  * Must never: be long. What needs more room has a `show` of its own.
  */
@@ -92,6 +92,17 @@ worker_note(const struct view *v, unsigned t, unsigned w, char *text)
 		add(text, "\n");
 }
 
+/* Say what the audit found in the table of tenant t, if anything. */
+static void
+table_note(const struct view *v, unsigned t, char *text)
+{
+	uint64_t found = view_counter(v, t, COUNTER_audit_violations);
+
+	if (found)
+		add(text, "attention: the audit of %s has found %" PRIu64 " violations; see nat64ctl show audit\n",
+		    v->status.tenant[t].name, found);
+}
+
 static void
 tenant_note(const struct view *v, unsigned t, char *text)
 {
@@ -125,6 +136,7 @@ below(const struct show *s, char *text)
 		char note[SHOW_NOTE] = "";
 
 		tenant_note(v, t, note);
+		table_note(v, t, note);
 		if (!note_fits(text, note))
 			return;
 		for (unsigned w = 0; w < view_workers(v, t); w++) {

@@ -138,6 +138,29 @@ view_missing(const struct view *v, unsigned t, unsigned w)
 	return atomic_load_32(&line[w].missing);
 }
 
+void
+view_audit(const struct view *v, unsigned t, unsigned w, struct layout_said *copy)
+{
+	const struct heritage_maps *m = &v->tenant[t];
+	const struct layout_audit *audit = &((const struct layout_worker *)layout_at(m->region, m->layout.workers))[w].audit;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint32_t before = atomic_load_32(&audit->sequence);	/* pairs with the two stores in scrub.c */
+
+		atomic_read_words(copy, &audit->said, sizeof(*copy) / 8);
+		atomic_fence();
+		if (before % 2 == 0 && atomic_load_32(&audit->sequence) == before)
+			return;
+	}
+	*copy = (struct layout_said){ 0 };
+}
+
+uint32_t
+view_audit_request(const struct view *v, unsigned t)
+{
+	return atomic_load_32(&v->tenant[t].image->audit);
+}
+
 static const struct counters_row *
 rows(const struct view *v, unsigned t)
 {

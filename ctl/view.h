@@ -38,6 +38,11 @@ uint64_t view_restarts(const struct status_worker *w);
 /* The BIRTH_ bits of the sandbox layers that worker w of tenant t says it lacks. */
 uint32_t view_missing(const struct view *v, unsigned t, unsigned w);
 
+/* What worker w of tenant t says of its last audit; finished is 0 when it says nothing, or nothing that holds still. */
+void view_audit(const struct view *v, unsigned t, unsigned w, struct layout_said *copy);
+/* The number of the last request to audit tenant t. */
+uint32_t view_audit_request(const struct view *v, unsigned t);
+
 /* One cell of tenant t, summed over its workers; of one worker. */
 uint64_t view_counter(const struct view *v, unsigned t, enum counters_id c);
 uint64_t view_worker_counter(const struct view *v, unsigned t, unsigned w, enum counters_id c);

@@ -10,127 +10,347 @@
  *  7  a binding's count of sessions is how many there are
  *  8  created - ended = alive, for bindings and for sessions, protocol by protocol
  *
+ * The pieces of a shard: one for each pool area (2 to 5), some index buckets (5), some words of sessions (6), and at
+ * the end the sums (1, 7, 8), which must be of one moment. The sums take the number of live records from the pools' counts,
+ * which the areas have proven. Rule 7 is proven without memory for counts: what bindings claim and what sessions say are
+ * both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums differ.
+ *
+ * A page that was never written must not be read, or the kernel would provide it. So a block of 64 ports that are all
+ * free, sessions likewise, and the index of a shard that never had a binding are passed over.
+ *
  * Must never: write to the shard; believe a number in it before comparing it with the layout.
  */
+#include "shm/audit.h"
 #include "shm/index.h"
 #include "shm/pool.h"
 #include "shm/session.h"
 
-#include "shm/audit.h"
+#define WORD 64				/* records, or sessions, looked at together */
+#define PIECE_BUCKETS 64
+#define PIECE_WORDS 16
 
-struct count {
-	uint64_t live[NAT64_N_PROTOS], sessions[NAT64_N_PROTOS], indexed, slab;
+enum phase { AREAS, INDEX, SESSIONS, SUMS };
+
+struct look {
+	struct audit *a;
+	const struct shard *s;
+	const struct layout_header *h;
+	const struct layout_secret *secret;
 };
 
-static void
-violation(struct audit *a, const char *what, uint32_t slot)
+/* What the sums add up. */
+struct sums {
+	uint64_t live[NAT64_N_PROTOS], sessions[NAT64_N_PROTOS], inlined, claimed;
+};
+
+static const char *const words[AUDIT_N_RULES] = {
+	[AUDIT_none] = "nothing",
+#define RULE(id, text) [AUDIT_##id] = text,
+	AUDIT_RULES
+#undef RULE
+};
+
+const char *
+audit_words(uint32_t rule)
 {
-	if (a->violations++ == 0) {
-		a->first = what;
-		a->first_slot = slot;
-	}
+	return rule < AUDIT_N_RULES ? words[rule] : "no known rule";
 }
 
 static void
-check_live(struct audit *a, const struct shard *s, const struct layout_secret *secret, uint32_t slot,
-	   struct count *count)
+violation(const struct look *k, enum audit_rule rule, uint32_t slot)
 {
-	const struct record *r = &s->records[slot];
+	if (k->a->violations++ > 0)
+		return;
+	k->a->rule = rule;
+	k->a->shard = k->s->number;
+	k->a->slot = slot;
+}
+
+/* Blocks of an area that may be in use. */
+static uint32_t
+usable_blocks(const struct look *k, unsigned area)
+{
+	uint32_t blocks = k->h->address[area / NAT64_N_PROTOS].blocks;
+
+	return blocks < k->s->l->blocks_per_shard ? blocks : k->s->l->blocks_per_shard;
+}
+
+static struct shard_pool *
+pool_of(const struct shard *s, unsigned area)
+{
+	return shard_pool(s, area / NAT64_N_PROTOS, area % NAT64_N_PROTOS);
+}
+
+static uint64_t
+hash_of(const struct look *k, const struct record *r)
+{
 	struct record_key key = { r->ip6, r->port6, r->proto };
 
-	if (r->proto >= NAT64_N_PROTOS) {
-		violation(a, "live record of no protocol", slot);
-		return;
-	}
-	count->live[r->proto]++;
-	count->sessions[r->proto] += r->sessions;
-	if (record_find(s, &key, record_hash(secret->index_key, &key)) != slot)
-		violation(a, "live binding is not found by its IPv6 side, or another one is", slot);
-	if (!(r->flags & RECORD_STATIC) && r->sessions > 0 && s->expires[slot] == 0)
-		violation(a, "live binding never expires", slot);
+	return record_hash(k->secret->index_key, &key);
 }
 
-/* One pool address and protocol. */
+/* Does looking for the binding's IPv6 side, whose hash this is, lead to it? */
 static void
-check_area(struct audit *a, const struct shard *s, const struct layout_header *h, const struct layout_secret *secret,
-	   unsigned area, struct count *count)
+check_found(const struct look *k, uint32_t slot, uint64_t hash)
 {
-	const struct shard_pool *pool = shard_pool(s, area / NAT64_N_PROTOS, area % NAT64_N_PROTOS);
-	uint32_t free = 0, held = 0, live = 0, first = area * s->l->ports_per_shard;
+	const struct record *r = &k->s->records[slot];
+	struct record_key key = { r->ip6, r->port6, r->proto };
 
-	for (uint32_t i = 0; i < s->l->ports_per_shard; i++) {
-		uint32_t slot = first + i;
-		const struct record *r = &s->records[slot];
-		unsigned state = r->state & 0xff, bit = pool->word[i / 64] >> i % 64 & 1;
+	if (record_find(k->s, &key, hash) != slot)
+		violation(k, AUDIT_found, slot);
+}
 
-		free += bit;
-		held += state == RECORD_HELD;
+/* The records of a block from slot `first` on. Adds up who is held and who is live. */
+static void
+check_block(const struct look *k, unsigned area, uint32_t first, uint64_t bits, uint32_t *held, uint32_t *live)
+{
+	const struct shard *s = k->s;
+	uint64_t hash[WORD], found = 0;
+	uint32_t port = pool_port(s->l, k->secret, s->number, first);
+
+	for (uint32_t i = 0; i < WORD; i++) {
+		const struct record *r = &s->records[first + i];
+		unsigned state = r->state & 0xff, bit = bits >> i & 1;
+
 		if (state > RECORD_HELD || (bit && state != RECORD_FREE))
-			violation(a, "free bit of a port in use, or no such state", slot);
-		if (state == RECORD_HELD && s->expires[slot] == 0)
-			violation(a, "held port is never released", slot);
+			violation(k, AUDIT_state, first + i);
+		*held += state == RECORD_HELD;
+		if (state == RECORD_HELD && s->expires[first + i] == 0)
+			violation(k, AUDIT_released, first + i);
 		if (state != RECORD_LIVE)
 			continue;
-		live++;
-		if (r->proto != area % NAT64_N_PROTOS || r->ip4 != h->address[area / NAT64_N_PROTOS].ip4 ||
-		    r->port4 != pool_port(s->l, secret, s->number, slot))
-			violation(a, "record names another port than its own", slot);
-		check_live(a, s, secret, slot, count);
+		++*live;
+		if (r->proto != area % NAT64_N_PROTOS || r->ip4 != k->h->address[area / NAT64_N_PROTOS].ip4 ||
+		    r->port4 != port + i)
+			violation(k, AUDIT_place, first + i);
+		if (r->sessions > 0 && s->expires[first + i] == 0)
+			violation(k, AUDIT_expires, first + i);
+		hash[i] = hash_of(k, r);
+		index_prefetch(s->index, s->l->index_buckets, hash[i]);
+		found |= UINT64_C(1) << i;
 	}
-	a->records += held + live;
-	if (free != pool->free || held != pool->held || free + held + live != pool->total)
-		violation(a, "ports lost: free, held and live do not add up", first);
-	for (uint32_t g = 0; g * SHARD_GROUP_WORDS < s->l->blocks_per_shard; g++) {
-		uint32_t sum = 0;
+	for (; found; found &= found - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(found);
 
-		for (uint32_t i = 0; i < SHARD_GROUP_WORDS && g * SHARD_GROUP_WORDS + i < s->l->blocks_per_shard; i++)
-			sum += (uint32_t)__builtin_popcountll(pool->word[g * SHARD_GROUP_WORDS + i]);
-		if (sum != pool->group_free[g])
-			violation(a, "group count is wrong", first);
+		check_found(k, first + i, hash[i]);
 	}
 }
 
-static void
-check_index(struct audit *a, const struct shard *s, struct count *count)
+/* One pool address and protocol. Returns how many records it looked at. */
+static uint32_t
+check_area(const struct look *k, unsigned area)
 {
-	for (uint32_t i = 0; i < s->l->index_buckets * INDEX_BUCKET; i++) {
-		uint32_t number = s->index[i] & INDEX_NUMBER;
+	const struct shard_pool *pool = pool_of(k->s, area);
+	uint32_t free = 0, held = 0, live = 0, looked = 0, group = 0;
+	uint32_t first = area * k->s->l->ports_per_shard, usable = usable_blocks(k, area);
 
-		if (s->index[i] == 0)
-			continue;
-		count->indexed++;
-		if (number == 0 || number > s->l->slots || !record_live(s, number - 1))
-			violation(a, "index points to no live binding", number - 1);
+	for (uint32_t i = 0; i < k->s->l->blocks_per_shard; i++) {
+		group += (uint32_t)__builtin_popcountll(pool->word[i]);
+		if (i < usable && pool->word[i] != UINT64_MAX) {
+			check_block(k, area, first + i * WORD, pool->word[i], &held, &live);
+			looked += WORD;
+		}
+		if (i % SHARD_GROUP_WORDS == SHARD_GROUP_WORDS - 1 || i + 1 == k->s->l->blocks_per_shard) {
+			if (group != pool->group_free[i / SHARD_GROUP_WORDS])
+				violation(k, AUDIT_group, first);
+			free += group;
+			group = 0;
+		}
 	}
+	k->a->records += held + live;
+	if (free != pool->free || held != pool->held || free + held + live != pool->total)
+		violation(k, AUDIT_ports, first);
+	return looked + k->s->l->blocks_per_shard;
+}
+
+static bool
+free_port(const struct shard *s, uint32_t slot)
+{
+	uint32_t port = slot % s->l->ports_per_shard;
+
+	return slot < s->l->pool_slots && pool_of(s, slot / s->l->ports_per_shard)->word[port / 64] >> port % 64 & 1;
 }
 
 static void
-check_sessions(struct audit *a, const struct shard *s, uint32_t *scratch, struct count *count)
+check_cell(const struct look *k, uint32_t cell, uint32_t value)
+{
+	const struct shard *s = k->s;
+	uint32_t slot = (value & INDEX_NUMBER) - 1, bucket = cell / INDEX_BUCKET, mask = s->l->index_buckets - 1;
+	uint64_t hash;
+
+	if (slot >= s->l->slots || !record_live(s, slot)) {
+		violation(k, AUDIT_index, slot);
+		return;
+	}
+	if (s->records[slot].proto >= NAT64_N_PROTOS) {
+		violation(k, AUDIT_protocol, slot);
+		return;
+	}
+	hash = hash_of(k, &s->records[slot]);
+	if (index_value(hash, slot) != value || (((uint32_t)hash & mask) != bucket &&
+						 ((uint32_t)(hash >> 32) & mask) != bucket))
+		violation(k, AUDIT_index, slot);
+	if (free_port(s, slot))
+		violation(k, AUDIT_state, slot);
+	if (slot >= s->l->pool_slots)
+		check_found(k, slot, hash);
+}
+
+static void
+check_bucket(const struct look *k, uint32_t bucket)
+{
+	const uint32_t *cell = k->s->index + (size_t)bucket * INDEX_BUCKET;
+
+	for (unsigned i = 0; i < INDEX_BUCKET; i++)
+		if (cell[i] && (cell[i] & INDEX_NUMBER) - 1 < k->s->l->slots)
+			__builtin_prefetch(&k->s->records[(cell[i] & INDEX_NUMBER) - 1]);
+	for (unsigned i = 0; i < INDEX_BUCKET; i++)
+		if (cell[i])
+			check_cell(k, bucket * INDEX_BUCKET + i, cell[i]);
+}
+
+/* Did the shard ever have a binding, or a session? If not, its indexes were never written. */
+static bool
+untouched(const struct shard *s, enum shard_total created)
+{
+	uint64_t n = 0;
+
+	for (unsigned p = 0; p < NAT64_N_PROTOS; p++)
+		n |= shard_total(s, created, p);
+	return n == 0;
+}
+
+static void
+check_session(const struct look *k, uint32_t number, bool bit)
+{
+	const struct shard *s = k->s;
+	const struct session *e = &s->sessions[number];
+	uint32_t slot = session_slot(e);
+
+	if (bit == (e->key != 0))
+		violation(k, AUDIT_session_bit, number);
+	if (e->key == 0)
+		return;
+	if (slot >= s->l->slots || !record_live(s, slot) || (uint32_t)e->key != record_generation(&s->records[slot]))
+		violation(k, AUDIT_orphan, number);
+	else if (session_find(s, k->secret->index_key, slot, e->remote4, e->remote_port) != number)
+		violation(k, AUDIT_session_found, number);
+}
+
+/* 64 sessions. Returns how many were looked at. */
+static uint32_t
+check_session_word(const struct look *k, uint32_t word)
+{
+	const struct shard *s = k->s;
+	uint64_t bits = s->session_free[word];
+	uint32_t n = s->l->g.shard_sessions - word * WORD < WORD ? s->l->g.shard_sessions - word * WORD : WORD;
+
+	if (bits && !(s->session_summary[word / 64] >> word % 64 & 1))
+		violation(k, AUDIT_summary, word * WORD);
+	if (bits == UINT64_MAX)
+		return 1;
+	for (uint32_t i = 0; i < n; i++)
+		check_session(k, word * WORD + i, bits >> i & 1);
+	return n;
+}
+
+/* The weight of a slot in the sums of rule 7: nothing adds up to another slot's by accident. */
+static uint64_t
+weight(uint32_t slot)
+{
+	uint64_t x = (slot + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return x ^ x >> 32;
+}
+
+static void
+add_live(const struct shard *s, uint32_t slot, struct sums *sum)
+{
+	const struct record *r = &s->records[slot];
+	uint32_t inlined = !!(r->flags & RECORD_INLINE);
+
+	sum->inlined += inlined;
+	sum->claimed += weight(slot) * (uint64_t)(int64_t)((int32_t)r->sessions - (int32_t)inlined);
+	if (r->proto < NAT64_N_PROTOS)
+		sum->sessions[r->proto] += r->sessions;
+}
+
+static void
+add_areas(const struct look *k, struct sums *sum)
+{
+	const struct shard *s = k->s;
+
+	for (unsigned area = 0; area < k->h->addresses_used * NAT64_N_PROTOS; area++) {
+		const struct shard_pool *pool = pool_of(s, area);
+		uint32_t first = area * s->l->ports_per_shard, usable = usable_blocks(k, area);
+
+		sum->live[area % NAT64_N_PROTOS] += (uint32_t)(pool->total - pool->free - pool->held);
+		for (uint32_t i = 0; i < usable && pool->free != pool->total; i++)
+			for (uint64_t used = ~pool->word[i]; used; used &= used - 1) {
+				uint32_t slot = first + i * WORD + (unsigned)__builtin_ctzll(used);
+
+				if (record_live(s, slot))
+					add_live(s, slot, sum);
+			}
+	}
+}
+
+/* The index counts its cells, and knows the static bindings. Returns how many cells are in use. */
+static uint64_t
+add_index(const struct shard *s, struct sums *sum, uint64_t *statics)
 {
 	uint64_t cells = 0;
 
-	for (uint32_t i = 0; i < s->l->g.shard_sessions; i++) {
-		const struct session *e = &s->sessions[i];
-		unsigned bit = s->session_free[i / 64] >> i % 64 & 1;
-		uint32_t slot = session_slot(e);
+	for (uint32_t i = 0; i < s->l->index_buckets * INDEX_BUCKET; i++) {
+		uint32_t slot = (s->index[i] & INDEX_NUMBER) - 1;
 
-		if (bit == (e->key != 0))
-			violation(a, "session and its free bit disagree", i);
-		if (bit && !(s->session_summary[i / 4096] >> i / 64 % 64 & 1))
-			violation(a, "session summary hides a free place", i);
-		if (e->key == 0)
+		cells += s->index[i] != 0;
+		if (s->index[i] == 0 || slot < s->l->pool_slots || slot >= s->l->slots || !record_live(s, slot))
 			continue;
-		count->slab++;
-		if (slot >= s->l->slots || !record_live(s, slot) ||
-		    (uint32_t)e->key != record_generation(&s->records[slot]))
-			violation(a, "session of no binding", i);
-		else if (scratch)
-			scratch[slot]++;
+		++*statics;
+		if (s->records[slot].proto < NAT64_N_PROTOS)
+			sum->live[s->records[slot].proto]++;
+		add_live(s, slot, sum);
 	}
-	for (uint32_t i = 0; i < s->l->session_buckets * INDEX_BUCKET; i++)
-		cells += s->session_index[i] != 0;
-	if (cells != count->slab)
-		violation(a, "session index and sessions differ in number", 0);
+	return cells;
+}
+
+/* What the sessions of the slab say, weighed. Returns how many there are. */
+static uint64_t
+add_sessions(const struct shard *s, uint64_t *weighed)
+{
+	uint64_t n = 0;
+
+	for (uint32_t word = 0; word * WORD < s->l->g.shard_sessions; word++)
+		for (uint64_t used = ~s->session_free[word]; used; used &= used - 1) {
+			uint32_t number = word * WORD + (unsigned)__builtin_ctzll(used);
+
+			if (number >= s->l->g.shard_sessions)
+				break;
+			n++;
+			*weighed += weight(session_slot(&s->sessions[number]));
+		}
+	return n;
+}
+
+static void
+check_session_index(const struct look *k, uint64_t slab)
+{
+	const struct shard *s = k->s;
+	uint64_t cells = 0;
+
+	for (uint32_t i = 0; i < s->l->session_buckets * INDEX_BUCKET; i++) {
+		uint32_t number = (s->session_index[i] & INDEX_NUMBER) - 1;
+
+		if (s->session_index[i] == 0)
+			continue;
+		cells++;
+		if (number >= s->l->g.shard_sessions || s->session_free[number / 64] >> number % 64 & 1)
+			violation(k, AUDIT_session_index, AUDIT_NO_SLOT);
+	}
+	if (cells != slab)
+		violation(k, AUDIT_session_index, AUDIT_NO_SLOT);
 }
 
 /* created - ended, unlike shard_alive without mercy for more ended than created. */
@@ -140,52 +360,95 @@ difference(const struct shard *s, enum shard_total created, unsigned proto)
 	return shard_total(s, created, proto) - shard_total(s, created + 1, proto);
 }
 
-static void
-check_counts(struct audit *a, const struct shard *s, const uint32_t *scratch, const struct count *count)
+/* Returns how many cells, records and sessions it looked at. */
+static uint32_t
+check_sums(const struct look *k)
 {
-	uint64_t live = 0, sessions = 0, inlined = 0;
+	uint64_t cells = 0, slab, weighed = 0, live = 0, sessions = 0, statics = 0;
+	const struct shard *s = k->s;
+	uint32_t looked = 0;
+	struct sums sum = { .inlined = 0 };
 
-	for (uint32_t slot = 0; slot < s->l->slots; slot++) {
-		const struct record *r = &s->records[slot];
-
-		if (!record_live(s, slot))
-			continue;
-		inlined += !!(r->flags & RECORD_INLINE);
-		if (scratch && r->sessions != scratch[slot] + !!(r->flags & RECORD_INLINE))
-			violation(a, "binding's count of sessions is wrong", slot);
+	if (s->head->intent.effects)
+		violation(k, AUDIT_intent, s->head->intent.slot);
+	add_areas(k, &sum);
+	if (!untouched(s, SHARD_BINDINGS_CREATED)) {
+		cells = add_index(s, &sum, &statics);
+		looked = s->l->index_buckets;
+	}
+	slab = add_sessions(s, &weighed);
+	if (slab > 0 || !untouched(s, SHARD_SESSIONS_CREATED)) {
+		check_session_index(k, slab);
+		looked += s->l->session_buckets;
 	}
 	for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
-		live += count->live[p];
-		sessions += count->sessions[p];
-		if (difference(s, SHARD_BINDINGS_CREATED, p) != count->live[p])
-			violation(a, "bindings created - ended is not how many there are", 0);
-		if (difference(s, SHARD_SESSIONS_CREATED, p) != count->sessions[p])
-			violation(a, "sessions created - ended is not how many there are", 0);
+		live += sum.live[p];
+		sessions += sum.sessions[p];
+		if (difference(s, SHARD_BINDINGS_CREATED, p) != sum.live[p])
+			violation(k, AUDIT_bindings_total, AUDIT_NO_SLOT);
+		if (difference(s, SHARD_SESSIONS_CREATED, p) != sum.sessions[p])
+			violation(k, AUDIT_sessions_total, AUDIT_NO_SLOT);
 	}
-	if (live != count->indexed)
-		violation(a, "index and bindings differ in number", 0);
-	if (sessions != inlined + count->slab)
-		violation(a, "sessions counted and sessions found differ in number", 0);
+	if (live != cells)
+		violation(k, AUDIT_bindings_index, AUDIT_NO_SLOT);
+	if (sessions != sum.inlined + slab || sum.claimed != weighed)
+		violation(k, AUDIT_sessions, AUDIT_NO_SLOT);
+	k->a->records += statics;
+	return looked + (uint32_t)(live + slab) / 4;
+}
+
+/* One piece, or the step to the next kind of piece. Returns about how much it looked at. */
+static uint32_t
+piece(const struct look *k)
+{
+	const struct layout *l = k->s->l;
+	uint32_t session_words = (l->g.shard_sessions + WORD - 1) / WORD, n = 0;
+
+	switch (k->a->phase) {
+	case AREAS:
+		if (k->a->at < k->h->addresses_used * NAT64_N_PROTOS)
+			return check_area(k, k->a->at++);
+		break;
+	case INDEX:
+		for (; n < PIECE_BUCKETS && k->a->at < l->index_buckets && !untouched(k->s, SHARD_BINDINGS_CREATED); n++)
+			check_bucket(k, k->a->at++);
+		if (n > 0)
+			return n * INDEX_BUCKET / 4;
+		break;
+	case SESSIONS:
+		for (unsigned i = 0; i < PIECE_WORDS && k->a->at < session_words; i++)
+			n += check_session_word(k, k->a->at++);
+		if (n > 0)
+			return n;
+		break;
+	default:
+		n = check_sums(k);
+	}
+	k->a->phase++;
+	k->a->at = 0;
+	return n;
+}
+
+bool
+audit_step(struct audit *a, const struct shard *s, const struct layout_header *h, const struct layout_secret *secret,
+	   uint32_t budget)
+{
+	const struct look k = { a, s, h, secret };
+	uint64_t end = a->looked + budget;
+
+	do {
+		a->looked += piece(&k);
+	} while (a->looked < end && a->phase <= SUMS);
+	if (a->phase <= SUMS)
+		return false;
+	a->phase = a->at = 0;
+	a->shards++;
+	return true;
 }
 
 void
-audit_shard(struct audit *a, const struct shard *s, const struct layout_header *h, const struct layout_secret *secret,
-	    uint32_t *scratch)
+audit_shard(struct audit *a, const struct shard *s, const struct layout_header *h, const struct layout_secret *secret)
 {
-	struct count count = { .live = { 0 } };
-
-	if (s->head->intent.effects)
-		violation(a, "an intent is under way", s->head->intent.slot);
-	for (unsigned area = 0; area < h->addresses_used * NAT64_N_PROTOS; area++)
-		check_area(a, s, h, secret, area, &count);
-	for (uint32_t slot = s->l->pool_slots; slot < s->l->slots; slot++)
-		if (record_live(s, slot)) {
-			a->records++;
-			check_live(a, s, secret, slot, &count);
-		}
-	if (scratch)
-		memset(scratch, 0, s->l->slots * sizeof(*scratch));
-	check_index(a, s, &count);
-	check_sessions(a, s, scratch, &count);
-	check_counts(a, s, scratch, &count);
+	while (!audit_step(a, s, h, secret, UINT32_MAX))
+		;
 }

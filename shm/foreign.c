@@ -127,7 +127,7 @@ foreign_check(struct foreign *f, const void *base, uint64_t size)
 struct layout_address
 foreign_address(const struct foreign *f, uint32_t a)
 {
-	struct layout_address address;
+	struct layout_address address = { 0 };
 
 	memcpy(&address, f->base + f->shape.header_addresses + (uint64_t)a * f->shape.address_stride +
 			 f->shape.address_ip4, 12);

@@ -33,6 +33,7 @@ struct image {
 	uint32_t size;					/* sizeof(struct image), to refuse another build's */
 	uint32_t generation;				/* atomic; slot[generation % 2] is current; from 1 up */
 	uint32_t order[CONFIG_MAX_WORKERS];		/* atomic; enum image_order: what this worker shall do */
+	uint32_t audit;					/* atomic; number of the last request to audit at once */
 	struct image_slot slot[2];
 };
 

@@ -64,6 +64,14 @@ index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash)
 	return w;
 }
 
+/* Fetch the two buckets of hash, which will be needed soon. */
+static inline void
+index_prefetch(const uint32_t *cells, uint32_t buckets, uint64_t hash)
+{
+	__builtin_prefetch(cells + (size_t)((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET);
+	__builtin_prefetch(cells + (size_t)((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET);
+}
+
 /* The next candidate's number, or -1. At most 32 in all, and none twice unless it stands in two cells. */
 static inline int64_t
 index_next(struct index_walk *w)

@@ -173,7 +173,7 @@ static void
 add_pool(struct layout_header *h, const struct config_pool *pool, uint32_t leaving)
 {
 	for (uint32_t a = 0; a <= pool->last - pool->first; a++)
-		add_address(h, &(struct layout_address) { pool->first + a, pool->port_min, pool->port_max, leaving });
+		add_address(h, &(struct layout_address) { pool->first + a, pool->port_min, pool->port_max, leaving, 0 });
 }
 
 static void
@@ -368,16 +368,27 @@ inherit_permutation(struct layout_secret *secret, uint32_t a, uint32_t ip4, cons
 	return false;
 }
 
+/* How many blocks of each shard may have to be looked at. */
 static void
-init_secret(struct layout_secret *secret, const struct layout_header *h, const struct layout *l,
+count_blocks(struct layout_address *address, const uint16_t place[LAYOUT_BLOCKS], const struct layout *l)
+{
+	for (unsigned block = address->port_min / 64u; block <= address->port_max / 64u; block++)
+		if (place[block] % l->blocks_per_shard >= address->blocks)
+			address->blocks = place[block] % l->blocks_per_shard + 1;
+}
+
+static void
+init_secret(struct layout_secret *secret, struct layout_header *h, const struct layout *l,
 	    const struct foreign *old, const uint8_t seed[LAYOUT_SEED_SIZE])
 {
 	memcpy(secret->shard_key, old ? foreign_key(old, FOREIGN_SHARD_KEY) : seed, 16);
 	memcpy(secret->index_key, old ? foreign_key(old, FOREIGN_INDEX_KEY) : seed + 16, 16);
 	memcpy(secret->port_key, old ? foreign_key(old, FOREIGN_PORT_KEY) : seed + 32, 16);
-	for (uint32_t a = 0; a < h->addresses_used; a++)
+	for (uint32_t a = 0; a < h->addresses_used; a++) {
 		if (!inherit_permutation(secret, a, h->address[a].ip4, old))
 			init_permutation(secret, a, &h->address[a], l, seed + 48);
+		count_blocks(&h->address[a], secret->permutation[a].place, l);
+	}
 }
 
 static void

@@ -56,6 +56,7 @@ struct layout_address {
 	uint32_t ip4;
 	uint16_t port_min, port_max;	/* ports that may be given out */
 	uint32_t leaving;		/* 1: no longer in the configuration; its bindings live on, no new one is made */
+	uint32_t blocks;		/* in no shard do blocks behind these hold a port that may be given out */
 };
 
 /*
@@ -122,6 +123,19 @@ struct layout_inflight {
 	uint8_t saved[LAYOUT_SAVED];
 };
 
+/* What a worker's last complete audit of its shards found (worker/scrub.h). */
+struct layout_said {
+	uint32_t answered;		/* image.audit when it began */
+	uint32_t finished;		/* table second; 0: there was none yet */
+	uint32_t shards, rule, shard, slot;	/* as in struct audit */
+	uint64_t records, violations;
+};
+struct layout_audit {
+	uint32_t sequence;		/* atomic; odd while the rest is rewritten */
+	uint32_t pad;
+	struct layout_said said;	/* copied by words */
+};
+
 /* What a worker says of itself. Others believe none of it: asleep costs at most a needless or a missing wake-up. */
 struct layout_worker {
 	uint32_t asleep;		/* atomic; 1: ring my bell after you put something in a ring of mine */
@@ -133,6 +147,7 @@ struct layout_worker {
 	uint32_t ready;			/* atomic; 1: its shards hold all they should, the old region's bindings too */
 	uint64_t busy;			/* atomic; while draining: progress when it last had a packet in hand */
 	uint32_t leaving;		/* atomic; bindings of its shards on addresses that leave, a second ago */
+	struct layout_audit audit;
 } __attribute__((aligned(128)));
 
 /* Where everything is: offsets from the start of the region, or of a shard. Computed, never stored. */

@@ -77,15 +77,17 @@ pool_change(const struct shard *s, struct shard_intent *in, int free, int held)
 		in->pool_bit = free > 0;
 }
 
+/* Fill a free record: everything behind the state word. A reader may still be copying the binding before. */
 static void
-fill(struct record *r, const struct record_key *k, uint32_t ip4, uint16_t port4, uint32_t now)
+fill(struct record *r, const struct record_key *k, uint32_t ip4, uint16_t port4, const struct record_first *first,
+     uint32_t now)
 {
-	r->ip6 = k->ip6;
-	r->port6 = k->port6;
-	r->proto = k->proto;
-	r->ip4 = ip4;
-	r->port4 = port4;
-	r->created = now;
+	const struct record fresh = {
+		.ip6 = k->ip6, .port6 = k->port6, .proto = k->proto, .ip4 = ip4, .port4 = port4, .created = now,
+		.remote4 = first->remote4, .remote_port = first->remote_port, .via = first->via, .tcp = first->tcp,
+	};
+
+	atomic_write_words(&r->ip6, &fresh.ip6, RECORD_WORDS - 1);
 }
 
 int
@@ -107,11 +109,7 @@ record_create_owner(struct shard *s, uint32_t slot, const struct record_key *k, 
 
 	if (cell < 0)
 		return -1;
-	fill(r, k, ip4, port4, now);
-	r->remote4 = first->remote4;
-	r->remote_port = first->remote_port;
-	r->via = first->via;
-	atomic_store_8(&r->tcp, first->tcp);
+	fill(r, k, ip4, port4, first, now);
 	pool_change(s, &in, -1, 0);
 	total_add(s, &in, SHARD_BINDINGS_CREATED, k->proto);
 	total_add(s, &in, SHARD_SESSIONS_CREATED, k->proto);
@@ -139,7 +137,7 @@ record_create_static_owner(struct shard *s, uint32_t slot, const struct record_k
 	if (cell < 0 || record_live(s, slot))
 		return -1;
 	in.index_cell = (uint32_t)cell;
-	fill(r, k, ip4, port4, now);
+	fill(r, k, ip4, port4, &(struct record_first) { 0 }, now);
 	total_add(s, &in, SHARD_BINDINGS_CREATED, k->proto);
 	shard_commit_owner(s, &in);
 	return 0;
@@ -207,7 +205,7 @@ record_read(const struct shard *s, uint32_t slot, struct record *copy, uint32_t 
 
 		if ((before & 0xff) != RECORD_LIVE)
 			return false;
-		memcpy(copy, r, sizeof(*copy));
+		atomic_read_words(copy, r, RECORD_WORDS);
 		*expires = atomic_load_32(&s->expires[slot]);
 		atomic_fence();
 		if (atomic_load_64(&r->state) == before) {

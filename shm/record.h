@@ -39,6 +39,7 @@ struct record {
 	uint32_t spare[3];
 };
 _Static_assert(sizeof(struct record) == 64, "a record is one cache line");
+#define RECORD_WORDS 8
 
 struct record_key {
 	struct ip6 ip6;

@@ -110,17 +110,23 @@ session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const s
 	struct record *r = &s->records[slot];
 	struct shard_intent in = record_image(s, slot, +1);
 	uint64_t hash = hash_of(key, slot, first->remote4, first->remote_port);
-	struct session *e;
+	const struct session fresh = {
+		.remote4 = first->remote4, .remote_port = first->remote_port, .via = first->via, .tcp = first->tcp,
+		.expires = first->expires,
+	};
 	int64_t cell;
 	uint32_t n;
 
 	if (!session_room(s))
 		return SESSION_NONE;
 	if (!(r->flags & RECORD_INLINE)) {
-		r->remote4 = first->remote4;
-		r->remote_port = first->remote_port;
-		r->via = first->via;
-		atomic_store_8(&r->tcp, first->tcp);
+		struct record with = *r;
+
+		with.remote4 = first->remote4;
+		with.remote_port = first->remote_port;
+		with.via = first->via;
+		with.tcp = first->tcp;
+		atomic_write_words(&r->ip6, &with.ip6, RECORD_WORDS - 1);
 		in.record_flags |= RECORD_INLINE;
 		in.expires = first->expires;
 		shard_commit_owner(s, &in);
@@ -130,12 +136,7 @@ session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const s
 	cell = index_place(s->session_index, s->l->session_buckets, hash);
 	if (n == SESSION_NONE || cell < 0)
 		return SESSION_NONE;
-	e = &s->sessions[n];
-	e->remote4 = first->remote4;
-	e->remote_port = first->remote_port;
-	e->via = first->via;
-	atomic_store_8(&e->tcp, first->tcp);
-	atomic_store_32(&e->expires, first->expires);
+	atomic_write_words(&s->sessions[n].remote4, &fresh.remote4, SESSION_WORDS - 1);
 	in.effects |= SHARD_SESSION | SHARD_SESSION_INDEX;
 	in.session = n;
 	in.session_key = key_of(s, slot);
@@ -193,7 +194,7 @@ session_read(const struct shard *s, uint32_t number, struct session *copy)
 
 		if (before == 0)
 			return false;
-		memcpy(copy, e, sizeof(*copy));
+		atomic_read_words(copy, e, SESSION_WORDS);
 		atomic_fence();
 		if (atomic_load_64(&e->key) == before) {
 			copy->key = before;

@@ -27,6 +27,7 @@ struct session {
 	uint32_t pad2;
 };
 _Static_assert(sizeof(struct session) == 24, "24 bytes and 8 of index make 32 per session");
+#define SESSION_WORDS 3
 
 /* The session of the live binding in slot with this remote endpoint: its number, SESSION_INLINE or SESSION_NONE. */
 uint32_t session_find(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,

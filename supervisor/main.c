@@ -66,7 +66,7 @@ main_failed(const char *why, int rc)
 static bool
 main_process(struct gateway *g)
 {
-	static const int heard[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
+	static const int heard[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGURG, SIGCHLD };
 	struct rlimit files;
 	sigset_t signals;
 
@@ -419,6 +419,18 @@ main_restart(struct gateway *g, const struct signalfd_siginfo *info)
 			crew_restart(&g->tenant[t]);
 }
 
+/* Have every table audited at once. SIGURG, because a nat64d that does not know of it ignores it. */
+static void
+main_audit(struct gateway *g)
+{
+	log_line(CONFIG_LOG_INFO, "auditing the binding tables");
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		publish_audit(&g->tenant[t].publish);
+		for (unsigned w = 0; w < g->tenant[t].config->workers; w++)
+			tenant_ring(&g->tenant[t], w);
+	}
+}
+
 /* Act on every signal that waits. Returns false when nat64d shall stop. */
 static bool
 main_signals(struct gateway *g)
@@ -438,6 +450,9 @@ main_signals(struct gateway *g)
 			break;
 		case SIGUSR2:
 			upgrade_begin(g, main_now());
+			break;
+		case SIGURG:
+			main_audit(g);
 			break;
 		case SIGCHLD:
 			main_reap(g, main_now());

@@ -82,6 +82,12 @@ publish_order(struct publish *p, unsigned w, enum image_order order)
 }
 
 void
+publish_audit(struct publish *p)
+{
+	atomic_store_32(&p->image->audit, p->image->audit + 1);
+}
+
+void
 publish_close(struct publish *p)
 {
 	if (p->image)

@@ -26,6 +26,9 @@ uint32_t publish_next(struct publish *p, const struct config_tenant *config);
 /* Tell worker w what to do. */
 void publish_order(struct publish *p, unsigned w, enum image_order order);
 
+/* Ask every worker to audit its shards at once. */
+void publish_audit(struct publish *p);
+
 void publish_close(struct publish *p);
 
 #endif

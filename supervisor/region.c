@@ -150,7 +150,7 @@ region_open_heir(struct region *r, const struct config_tenant *config, const str
 	rc = foreign_check(&foreign, base, (uint64_t)st.st_size) ? -EPROTO : 0;
 	if (rc == 0) {
 		layout_geometry_heir(&geometry, config, foreign.shape.shards);
-		rc = region_make(r, &geometry, config, &foreign, directory);	/* reads header and secrets of the old one only */
+		rc = region_make(r, &geometry, config, &foreign, directory);	/* of the old one reads no shard */
 	}
 	munmap(base, (size_t)st.st_size);
 	return rc;

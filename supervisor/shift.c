@@ -112,6 +112,8 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 		snprintf(why, size, "cannot make the configuration's shared memory");
 		rc = publish_open(&s->publish, config, t->publish.image->generation + 1);
 	}
+	if (rc == 0)
+		s->publish.image->audit = t->publish.image->audit;	/* a request is answered on the new table */
 	for (uint32_t w = 0; rc == 0 && w < config->workers; w++) {
 		publish_order(&s->publish, w, IMAGE_WAIT);
 		if (t->bell[w] < 0)

@@ -31,8 +31,8 @@ int steer_fill(const struct steer *s, const struct config_tenant *config, const 
 int steer_owner(const struct steer *s, unsigned shard, uint8_t worker);
 
 /*
- * Have the device of this queue deal its packets so, for as long as it lives, or as it likes if nothing is open. Packets of worker w go to the queue
- * that was attached to the device as number w. Returns 0 or -errno.
+ * Have the device of this queue deal its packets so, for as long as it lives, or as it likes if nothing is open. Packets of
+ * worker w go to the queue that was attached to the device as number w. Returns 0 or -errno.
  */
 int steer_attach(const struct steer *s, int queue);
 

@@ -80,7 +80,8 @@ tenant_steer(struct tenant *t)
 		rc = tenant_steer_make(&t->steer, &ground, why, sizeof(why));
 		if (rc == 0) {
 			rc = steer_attach(&t->steer, t->device.queue[0]);
-			snprintf(why, sizeof(why), "cannot attach the BPF program to device %s: %s", t->device.name, strerror(-rc));
+			snprintf(why, sizeof(why), "cannot attach the BPF program to device %s: %s", t->device.name,
+				 strerror(-rc));
 		}
 		if (rc != 0)
 			steer_close(&t->steer);

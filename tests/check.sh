@@ -48,12 +48,14 @@ mapfile -t threads < <(grep -l pthread.h tests/unit/test_*.c | sed 's,\(.*\)\.c,
 if [ ${#threads[@]} != 0 ]; then
 	step unit-tsan make SAN=tsan CC=clang UNIT="${threads[*]}" unit
 fi
+step threads make threads THREADS_SECONDS=5
 step crash make crash
 step model tests/stress/model.sh
 step install tests/install.sh
 step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 step system make system
 step storm make storm
+step kills make kills
 step demo tests/demo.sh
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

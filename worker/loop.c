@@ -5,6 +5,7 @@
  * write each, take what other workers handed over, move the clock hand a little. When a turn found nothing to do the
  * worker sleeps in ppoll until a packet, the bell, or the next second.
  * Per packet there is one read and one write, no other system call, no clock call, no lock, no allocation.
+ * A turn ends with a small step of the audit, which goes over all shards for ever (scrub.h).
  * A packet is in hand from the read to its verdict; a successor finds it there (inflight.h).
  * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
  */
@@ -15,6 +16,7 @@
 #include "worker/handoff.h"
 #include "worker/inflight.h"
 #include "worker/loop.h"
+#include "worker/scrub.h"
 #include "worker/tunio.h"
 #include "worker/xlat/import.h"
 
@@ -26,6 +28,7 @@ struct loop {
 	struct nat64 nat64;
 	struct handoff handoff;
 	struct inflight inflight;
+	struct scrub scrub;
 	const struct image *image;
 	enum image_order order;
 	unsigned worker;
@@ -224,8 +227,8 @@ wait_for_work(struct loop *l)
 static void
 turn(struct loop *l)
 {
+	bool lap, scrubs;
 	unsigned n;
-	bool lap;
 
 	atomic_store_64(&l->line->progress, l->line->progress + 1);
 	take_order(l);
@@ -241,9 +244,10 @@ turn(struct loop *l)
 		l->leaving_at = l->now;
 		atomic_store_32(&l->line->leaving, nat64_leaving(&l->nat64));
 	}
+	scrubs = scrub_turn(&l->scrub, atomic_load_32(&l->image->audit), l->now);
 	if (n)
 		counters_add_owner(&l->nat64.row->counter[COUNTER_batches], 1);
-	else if (!lap)
+	else if (!lap && !scrubs)
 		wait_for_work(l);
 }
 
@@ -279,6 +283,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		return wrong;
 	handoff_open(&l.handoff, maps->region, &maps->layout, w);
 	inflight_open(&l.inflight, maps->region, &maps->layout, w);
+	scrub_open(&l.scrub, &l.nat64, &l.line->audit);
 	atomic_store_32(&l.line->missing, missing);
 	take_order(&l);
 	take_configuration(&l);

@@ -200,9 +200,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned s = 0; s < w.layout.g.shards && whole % 4 == 0; s++)
 		if (w.worker[0].shard[s].head->total[0] + w.worker[0].shard[s].head->total[1] +
 		    w.worker[0].shard[s].head->total[2])
-			audit_shard(&a, &w.worker[0].shard[s], w.region, w.worker[0].secret, NULL);
+			audit_shard(&a, &w.worker[0].shard[s], w.region, w.worker[0].secret);
 	if (a.violations)
-		fprintf(stderr, "audit: %s\n", a.first);
+		fprintf(stderr, "audit: %s\n", audit_words(a.rule));
 	MUST(a.violations == 0);
 	return 0;
 }

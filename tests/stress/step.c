@@ -32,7 +32,6 @@ static unsigned active;			/* the one shard in which everything happens: all host
 static uint8_t *before;			/* the region as last seen */
 static uint8_t *copy;			/* the one a successor adopts */
 static uint8_t *nest;			/* the one a nested successor is stepped on */
-static uint32_t *scratch;
 static unsigned long instructions, states, nested_instructions, nested_states, violations;
 static uint64_t seed = 88172645463325252u;
 
@@ -192,9 +191,9 @@ audit_copy(void *region, const struct operation *o, bool nested)
 	struct shard s;
 
 	shard_view(&s, region, &w.layout, active);
-	audit_shard(&a, &s, region, layout_at(region, w.layout.secret), scratch);
+	audit_shard(&a, &s, region, layout_at(region, w.layout.secret));
 	if (a.violations)
-		complain(a.first, a.first_slot, o, nested);
+		complain(audit_words(a.rule), a.slot, o, nested);
 }
 
 /* The successor: adopt the copy, look at everything. */
@@ -344,7 +343,6 @@ main(int argc, char **argv)
 	before = malloc(w.layout.size);
 	nest = malloc(w.layout.size);
 	copy = aligned_alloc(LAYOUT_PAGE, w.layout.size);
-	scratch = malloc(w.layout.slots * sizeof(*scratch));
 	layout_init(region, &w.layout, &w.config, 0, random_bytes);
 	stand(region);
 	active = policy_shard(&actor, &w.config.static_.item[0].ip6);

@@ -56,7 +56,7 @@ begin
 peer client udp "$SERVER" 7 hello >"$T/peer"
 peer client tcp "$SERVER" 7 hello >"$T/peer"
 ping_server
-for what in status tenants workers bindings sessions pools counters config; do
+for what in status tenants workers bindings sessions pools counters audit config; do
 	check "show $what" formats $what
 done
 check 'fields of workers' fields workers 'tenant worker pid state restarts last_death received sandbox'

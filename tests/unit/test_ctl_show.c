@@ -1,6 +1,6 @@
 // links: ctl/command.o ctl/show.o ctl/show_status.o ctl/show_tenants.o ctl/show_workers.o ctl/show_bindings.o
-// links: ctl/show_sessions.o ctl/show_pools.o ctl/show_counters.o ctl/show_config.o ctl/filter.o ctl/output.o
-// links: ctl/align.o ctl/cell.o ctl/scan.o ctl/view.o ctl/metrics.o -ljansson
+// links: ctl/show_sessions.o ctl/show_pools.o ctl/show_counters.o ctl/show_audit.o ctl/show_config.o ctl/filter.o
+// links: ctl/output.o ctl/align.o ctl/cell.o ctl/scan.o ctl/view.o ctl/metrics.o -ljansson
 /*
  * test_ctl_show.c - every request over a made-up gateway, and over one whose memory lies
  */
@@ -12,6 +12,7 @@
 #include "tests/unit/unit.h"
 #include "ctl/command.h"
 #include "ctl/metrics.h"
+#include "shm/audit.h"
 #include "supervisor/birth/birth.h"
 #include "tests/unit/ctl_world.h"
 
@@ -145,6 +146,7 @@ fields_are_those_of_the_contract(void **state)
 		  "expires_seconds\n" },
 		{ "csv show pools", "tenant,protocol,address,ports_total,ports_used,ports_held\n" },
 		{ "csv show counters", "tenant,name,from,action,value\n" },
+		{ "csv show audit", "tenant,shards,records,violations,age_seconds,first\n" },
 		{ "csv show config", "section,tenant,key,value\n" },
 	};
 
@@ -270,7 +272,7 @@ words_that_are_wrong(void **state)
 	static const char *const row[] = {
 		"", " ", "text", "xml show status", "text bogus", "text show", "text show bogus",
 		"text show status bogus",
-		"text show status port=1", "text show bindings tenant=nobody", "text pulse now", "json", "show status",
+		"text show status port=1", "text show bindings tenant=nobody", "text pulse now", "text audits now", "json", "show status",
 	};
 
 	(void)state;
@@ -279,9 +281,52 @@ words_that_are_wrong(void **state)
 		assert_string_equal(request(row[i]), "usage\n");
 	assert_string_equal(request("text show bogus"), "usage\n");
 	assert_string_equal(text, "bogus: cannot be shown; there are: status tenants workers bindings sessions "
-			    "pools counters config\n");
+			    "pools counters audit config\n");
 	assert_string_equal(request("text pulse"), "ok\n");
 	assert_non_null(strstr(text, "worker blue/1 1001 running\n"));
+	raze_world();
+}
+
+/* Two workers' audits make one row; which of them have answered is a bit mask. */
+static void
+audits(void **state)
+{
+	struct layout_worker *line;
+	uint32_t now;
+	json_t *j;
+
+	(void)state;
+	raise_world(0);
+	line = layout_at(view.tenant[0].region, view.tenant[0].layout.workers);
+	now = view_now(&view, 0);
+	j = rows("audit", "audit");
+	assert_int_equal(number(j, 0, "shards"), 0);
+	assert_true(json_is_null(json_object_get(json_array_get(j, 0), "age_seconds")));
+	assert_true(json_is_null(json_object_get(json_array_get(j, 0), "first")));
+	json_decref(j);
+	image.audit = 3;
+	line[0].audit.said = (struct layout_said) { .answered = 3, .finished = now - 50, .shards = 4, .records = 100 };
+	line[1].audit.said = (struct layout_said) {
+		.answered = 2, .finished = now - 20, .shards = 3, .records = 10, .violations = 2, .rule = AUDIT_ports, .shard = 5,
+		.slot = 77,
+	};
+	j = rows("audit", "audit");
+	assert_int_equal(number(j, 0, "shards"), 7);
+	assert_int_equal(number(j, 0, "records"), 110);
+	assert_int_equal(number(j, 0, "violations"), 2);
+	assert_true(number(j, 0, "age_seconds") >= 50 && number(j, 0, "age_seconds") < 60);
+	assert_string_equal(string(j, 0, "first"), "ports lost: free, held and live do not add up (shard 5, slot 77)");
+	json_decref(j);
+	assert_string_equal(request("text audits"), "ok\n");
+	assert_string_equal(text, "audit blue 3 2 2\n");
+	line[1].audit.said.rule = UINT32_MAX;
+	line[1].audit.said.slot = UINT32_MAX;
+	j = rows("audit", "audit");
+	assert_string_equal(string(j, 0, "first"), "no known rule (shard 5)");
+	json_decref(j);
+	line[0].audit.sequence = 1;		/* whoever is in the middle of it has not answered */
+	request("text audits");
+	assert_string_equal(text, "audit blue 3 3 2\n");
 	raze_world();
 }
 
@@ -403,7 +448,7 @@ hostile_region(void **state)
 	static const char *const what[] = {
 		"json show status", "text show tenants", "csv show workers", "json show bindings limit=2000",
 		"text show bindings limit=2000 protocol=tcp", "json show sessions limit=2000", "csv show pools",
-		"text show counters", "text show sessions port=1 limit=1000", "text pulse",
+		"text show counters", "text show sessions port=1 limit=1000", "text pulse", "json show audit", "text audits",
 	};
 	uint64_t seed = 88172645463325252;
 
@@ -433,7 +478,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_are_those_of_the_contract), cmocka_unit_test(bindings_and_sessions),
 		cmocka_unit_test(late_rows_are_aligned), cmocka_unit_test(sums), cmocka_unit_test(config_line_by_line), cmocka_unit_test(words_that_are_wrong),
-		cmocka_unit_test(attention), cmocka_unit_test(metrics), cmocka_unit_test(hostile_region),
+		cmocka_unit_test(attention), cmocka_unit_test(audits), cmocka_unit_test(metrics), cmocka_unit_test(hostile_region),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -30,9 +30,9 @@ close_small(void)
 {
 	struct audit a = { 0 };
 
-	audit_shard(&a, s, w.region, n->secret, NULL);
+	audit_shard(&a, s, w.region, n->secret);
 	if (a.violations)
-		print_error("%s (slot %u)\n", a.first, a.first_slot);
+		print_error("%s (slot %u)\n", audit_words(a.rule), a.slot);
 	assert_int_equal(a.violations, 0);
 	world_close(&w);
 }

@@ -33,9 +33,9 @@ close_two(void)
 	struct audit a = { 0 };
 
 	for (unsigned s = 0; s < w.layout.g.shards; s++)
-		audit_shard(&a, &w.worker[0].shard[s], w.region, w.worker[0].secret, NULL);
+		audit_shard(&a, &w.worker[0].shard[s], w.region, w.worker[0].secret);
 	if (a.violations)
-		print_error("%s (slot %u)\n", a.first, a.first_slot);
+		print_error("%s (slot %u)\n", audit_words(a.rule), a.slot);
 	assert_int_equal(a.violations, 0);
 	world_close(&w);
 }

@@ -3,6 +3,7 @@
  */
 #include <sys/mman.h>
 #include "tests/unit/unit.h"
+#include "shm/record.h"
 #include "shm/pool.h"
 #include "tests/world.h"
 
@@ -373,10 +374,33 @@ addresses_are_sorted(void **state)
 	close_sparse();
 }
 
+/* Bytes for each port and protocol of the pool: record, expiry, index, bit maps; in the usual sizes at most 80. */
+static void
+memory_of_a_port(void **state)
+{
+	static const uint32_t addresses[] = { 16, 32, 64, 128, 256, 1024 };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct config_tenant c = world_config();
+		struct layout_geometry g;
+		struct layout l;
+		size_t bytes;
+
+		c.pool.item[0].last += addresses[i] - 1;
+		layout_geometry(&g, &c);
+		assert_true(layout_plan(&l, &g));
+		assert_int_equal(l.g.shards, LAYOUT_MAX_SHARDS);
+		bytes = l.session_index - l.pool + l.pool_slots * sizeof(struct record);
+		assert_true(bytes / l.pool_slots >= 68 && bytes <= (size_t)80 * l.pool_slots);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_of_a_port),
 		cmocka_unit_test(bounds), cmocka_unit_test(slots_fit_a_cell), cmocka_unit_test(parts_are_apart),
 		cmocka_unit_test(lying_headers), cmocka_unit_test(permutation), cmocka_unit_test(addresses_differ),
 		cmocka_unit_test(ports), cmocka_unit_test(geometry), cmocka_unit_test(few_sessions), cmocka_unit_test(addresses_are_sorted),

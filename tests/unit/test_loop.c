@@ -1,4 +1,4 @@
-// links: worker/loop.o worker/handoff.o worker/inflight.o worker/tunio.o
+// links: worker/loop.o worker/handoff.o worker/inflight.o worker/scrub.o worker/tunio.o
 /*
  * test_loop.c - a successor that must wait loses nothing, and a worker whose device was deleted leaves
  *

@@ -176,7 +176,6 @@ vectors_clock(struct vectors *v, unsigned seconds)
 const char *
 vectors_audit(const struct vectors *v)
 {
-	uint32_t *scratch = malloc(v->layout.slots * sizeof(*scratch));
 	struct audit a = { 0 };
 
 	for (unsigned s = 0; s < v->layout.g.shards; s++) {
@@ -186,10 +185,9 @@ vectors_audit(const struct vectors *v)
 		for (unsigned t = 0; t < SHARD_N_TOTALS * NAT64_N_PROTOS; t++)
 			ever |= shard->head->total[t];
 		if (ever)
-			audit_shard(&a, shard, v->region, v->worker[0].secret, scratch);
+			audit_shard(&a, shard, v->region, v->worker[0].secret);
 	}
-	free(scratch);
-	return a.first;
+	return a.violations ? audit_words(a.rule) : NULL;
 }
 
 uint64_t

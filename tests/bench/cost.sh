@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# cost.sh [ROUNDS] - what the redo log, the packets in hand and the audit cost of a worker's loop, all together
+#
+# The same loop is built twice, as it is and without the three: changes are applied without an intent, no packet is kept
+# for a successor, nothing is audited. The two run in turns, and each round gives one ratio, so that a machine that is busy
+# for a while slows both down.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rounds=${1:-15}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# built NAME DIR
+built()
+{
+	gcc -std=c17 -D_GNU_SOURCE -DNAT64_VERSION='"bench"' -O2 -w -iquote "$2" -o "$work/$1" "$2"/tests/bench/bench_loop.c \
+		"$2"/worker/{loop,handoff,inflight,scrub}.c "$2"/shm/*.c "$2"/worker/xlat/*.c
+}
+
+# without FILE SED-SCRIPT - in the copy; it must change something
+without()
+{
+	sed -i "$2" "$work/tree/$1"
+	! cmp -s "$1" "$work/tree/$1" || { echo "cost.sh: its sed script does not match $1 any more" >&2; exit 1; }
+}
+
+mkdir "$work/tree"
+cp -r shm worker supervisor tests "$work/tree"
+without shm/shard.c '/^shard_commit_owner/,/^}/{/memcpy\|atomic_store/d;s/apply(s, in, effects)/apply(s, after, effects)/}'
+without worker/loop.c '/^\tinflight_\(hold\|done\)(/d;s/scrubs = scrub_turn(.*/scrubs = false;/'
+built with .
+built without "$work/tree"
+# compare WHAT PROMISE [bare]
+compare()
+{
+	for ((i = 0; i < rounds; i++)); do
+		echo "$("$work/with" 400000 "${@:3}") $("$work/without" 400000 "${@:3}")"
+	done >"$work/pairs"
+	python3 - "$work/pairs" "$1" "$2" <<-'END'
+		import statistics, sys
+		pairs = [tuple(map(float, line.split())) for line in open(sys.argv[1])]
+		cost = sorted(100 * (a / b - 1) for a, b in pairs)
+		ns = statistics.median(a for a, b in pairs), statistics.median(b for a, b in pairs)
+		print(f"{sys.argv[2]}: {ns[0]:.1f} ns a packet with redo log, packets in hand and audit, {ns[1]:.1f} without: "
+		      f"{statistics.median(cost):.1f} % ({cost[0]:.1f} to {cost[-1]:.1f}, {len(cost)} rounds)   {sys.argv[3]}")
+	END
+}
+
+compare 'loop with system calls' 'promised: < 5 %'
+compare 'loop without system calls' '' bare

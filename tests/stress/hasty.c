@@ -1,0 +1,34 @@
+/*
+ * hasty.c - a worker for which a second is a minute, so that timers which last minutes run out in a test
+ *
+ * Linked into a nat64-worker of the tests with -Wl,--wrap=..., so that everything else is the real worker. Time still
+ * never steps back, and all of the table's time passes through these three.
+ */
+#include "worker/xlat/nat64.h"
+
+#define HASTE 60
+
+enum nat64_verdict __real_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+enum nat64_verdict __wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+bool __real_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
+bool __wrap_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
+void __real_nat64_adopt(struct nat64 *n, uint32_t now);
+void __wrap_nat64_adopt(struct nat64 *n, uint32_t now);
+
+enum nat64_verdict
+__wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
+{
+	return __real_nat64_translate(n, packet, now * HASTE);
+}
+
+bool
+__wrap_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget)
+{
+	return __real_nat64_expire(n, now * HASTE, budget);
+}
+
+void
+__wrap_nat64_adopt(struct nat64 *n, uint32_t now)
+{
+	__real_nat64_adopt(n, now * HASTE);
+}
