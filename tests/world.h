@@ -74,6 +74,8 @@ world_open(struct world *w)
 	g.addresses = 0;		/* no room to spare, for an audit looks at every slot */
 	for (unsigned i = 0; i < w->config.pool.n; i++)
 		g.addresses += w->config.pool.item[i].last - w->config.pool.item[i].first + 1;
+	for (unsigned i = 0; i < w->config.leaving_.n; i++)
+		g.addresses += w->config.leaving_.item[i].last - w->config.leaving_.item[i].first + 1;
 	if (!layout_plan(&w->layout, &g))
 		abort();
 	w->memory = calloc(1, w->layout.size + LAYOUT_PAGE);	/* zero without being touched: most of it never is */

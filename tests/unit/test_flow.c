@@ -275,6 +275,27 @@ index_full(void **state)
 	close_two();
 }
 
+/* However many addresses leave, a new binding gets a port of one that stays. */
+static void
+leaving_ones_are_passed_over(void **state)
+{
+	(void)state;
+	w.config = world_config();
+	w.config.max_sessions = 4096;
+	w.config.pool.item[0].first = w.config.pool.item[0].last = world_ip4("192.0.2.100");
+	w.config.leaving_.n = 1;
+	w.config.leaving_.item[0] = (struct config_pool) { world_ip4("192.0.2.1"), world_ip4("192.0.2.60"), 1024, 65535 };
+	world_open(&w);
+	for (unsigned host = 0; host < HOSTS; host++) {
+		struct flow f = from6(host);
+
+		assert_int_equal(flow_locate(&w.worker[0], &f), NAT64_translated);
+		assert_int_equal(flow_bind(&w.worker[0], &f, &nothing, w.now), NAT64_translated);
+		assert_int_equal(w.worker[0].shard[f.shard].records[f.slot].ip4, world_ip4("192.0.2.100"));
+	}
+	close_two();
+}
+
 static void
 wrong_attach(void **state)
 {
@@ -300,7 +321,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_owner), cmocka_unit_test(every_port), cmocka_unit_test(hand_over),
 		cmocka_unit_test(no_owner), cmocka_unit_test(adopted_intent), cmocka_unit_test(statics_once),
-		cmocka_unit_test(nothing_on_refusal), cmocka_unit_test(index_full), cmocka_unit_test(wrong_attach),
+		cmocka_unit_test(nothing_on_refusal), cmocka_unit_test(index_full), cmocka_unit_test(leaving_ones_are_passed_over),
+		cmocka_unit_test(wrong_attach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

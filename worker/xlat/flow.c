@@ -85,16 +85,19 @@ create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32
 	struct shard *s = &n->shard[f->shard];
 	struct record_key key = { f->own.ip6, f->own.port, f->proto };
 	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
-	uint32_t count = n->header->addresses_used, address, slot = POOL_NONE;
+	uint32_t count = n->header->addresses_used, address, tries = 0, slot = POOL_NONE;
 	uint64_t word[2];
 
 	if (!session_room(s))
 		return NAT64_sessions_full;
 	memcpy(word, subscriber.b, 16);
 	address = (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * count >> 32);
-	for (uint32_t i = 0; i < count && i < ADDRESS_TRIES && slot == POOL_NONE; i++, address = (address + 1) % count)
-		if (!n->header->address[address].leaving)
-			slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+	for (uint32_t i = 0; i < count && tries < ADDRESS_TRIES && slot == POOL_NONE; i++, address = (address + 1) % count) {
+		if (n->header->address[address].leaving)
+			continue;
+		tries++;
+		slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+	}
 	if (slot == POOL_NONE)
 		return NAT64_ports_exhausted;
 	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;
