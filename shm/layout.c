@@ -391,6 +391,19 @@ init_secret(struct layout_secret *secret, struct layout_header *h, const struct 
 	}
 }
 
+void
+layout_deal(void *base, const struct layout *l, uint32_t absent)
+{
+	struct layout_owners *owners = layout_at(base, l->owners);
+	unsigned w = 0;
+
+	for (unsigned s = 0; s < l->g.shards; s++, w++) {
+		while (absent >> w % l->g.workers & 1)
+			w++;
+		atomic_store_8(&owners->worker[s], (uint8_t)(w % l->g.workers));
+	}
+}
+
 static void
 init(void *base, const struct layout *l, const struct config_tenant *config, uint64_t epoch, const struct foreign *old,
      const uint8_t seed[LAYOUT_SEED_SIZE])
@@ -400,8 +413,8 @@ init(void *base, const struct layout *l, const struct config_tenant *config, uin
 
 	init_header(h, l, config, epoch);
 	init_secret(layout_at(base, l->secret), h, l, old, seed);
-	for (unsigned s = 0; s < LAYOUT_MAX_SHARDS; s++)
-		owners->worker[s] = (uint8_t)(s < l->g.shards ? s % l->g.workers : LAYOUT_NO_OWNER);
+	memset(owners->worker, LAYOUT_NO_OWNER, sizeof(owners->worker));
+	layout_deal(base, l, 0);
 	init_pool(base, l, config, old == NULL);
 	atomic_store_64(&h->magic, LAYOUT_MAGIC);
 }

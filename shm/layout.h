@@ -194,6 +194,12 @@ struct foreign;
 void layout_init_heir(void *base, const struct layout *l, const struct config_tenant *config, const struct foreign *old,
 		      const uint8_t seed[LAYOUT_SEED_SIZE]);
 
+/*
+ * Deal the shards anew, round robin to the workers whose bit in absent is not set, of which there is one at least. Should: be
+ * called before any worker has mapped the region.
+ */
+void layout_deal(void *base, const struct layout *l, uint32_t absent);
+
 /* What a counter's name is known by in a header: a hash that needs no key. */
 uint32_t layout_name(const char *name);
 

@@ -32,6 +32,7 @@
 #include "supervisor/birth/heritage.h"
 #include "supervisor/bulletin.h"
 #include "supervisor/caps.h"
+#include "supervisor/cause.h"
 #include "supervisor/estate.h"
 #include "supervisor/evidence.h"
 #include "supervisor/log.h"
@@ -45,12 +46,6 @@
 #define CREW_WATCH 100			/* ms between looks at a worker that is running */
 #define CREW_STUCK 400			/* ms without a turn of its loop while packets wait: it is stuck */
 #define CREW_PATIENCE 2000		/* ms a worker may take to leave when asked to */
-
-static const char *const crew_cause_name[] = {
-#define CAUSE(name) #name,
-	STATUS_CAUSES
-#undef CAUSE
-};
 
 void
 crew_init(struct crew *c)
@@ -229,42 +224,6 @@ crew_start(struct tenant *t, uint64_t now)
 		;
 }
 
-/* The cause of a death by its waitid code and value, and in words. */
-static enum status_cause
-crew_cause(int code, int value, const struct crew_slot *slot, char how[32])
-{
-	static const struct {
-		int signal;
-		enum status_cause cause;
-	} causes[] = {
-		{ SIGKILL, STATUS_sigkill }, { SIGSEGV, STATUS_sigsegv }, { SIGBUS, STATUS_sigbus }, { SIGILL, STATUS_sigill },
-		{ SIGFPE, STATUS_sigfpe }, { SIGABRT, STATUS_sigabrt }, { SIGSYS, STATUS_sigsys },
-	};
-
-	bool killed = code != CLD_EXITED && value == SIGKILL;
-
-	if (slot && ((slot->leaving && code == CLD_EXITED && value == 0) || (slot->pushed && killed))) {
-		snprintf(how, 32, "%s", crew_cause_name[STATUS_requested]);
-		return STATUS_requested;
-	}
-	if (slot && slot->stuck && killed) {
-		snprintf(how, 32, "%s", crew_cause_name[STATUS_stuck]);
-		return STATUS_stuck;
-	}
-	if (code == CLD_EXITED) {
-		snprintf(how, 32, "exit status %d", value);
-		return STATUS_exit;
-	}
-	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-		if (causes[i].signal == value) {
-			snprintf(how, 32, "%s", crew_cause_name[causes[i].cause]);
-			return causes[i].cause;
-		}
-	}
-	snprintf(how, 32, "signal %d", value);
-	return STATUS_other_signal;
-}
-
 /* Slot w has lost its worker: find another one, now or, when this happens too often, later. */
 static void
 crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, const char *how, uint64_t now)
@@ -319,7 +278,7 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 
 		if (slot->pid != pid)
 			continue;
-		cause = crew_cause(code, value, slot, how);
+		cause = cause_of(code, value, slot, how);
 		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
 		if (cause >= STATUS_sigsegv && cause <= STATUS_sigsys)
 			crew_crashed(t, w);
@@ -360,7 +319,7 @@ crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 	for (unsigned i = 0; i < c->spares; i++) {
 		if (c->spare[i].pid != pid)
 			continue;
-		crew_cause(code, value, NULL, how);
+		cause_of(code, value, NULL, how);
 		c->spare_quick = now - c->spare[i].since < CREW_SOON ? c->spare_quick + 1 : 0;
 		c->spare_retry = now + crew_delay(c->spare_quick);
 		crew_spare_gone(t, i);
@@ -378,6 +337,14 @@ crew_signal(pid_t pid)
 	caps_raise(CAPS_SIGNAL);
 	kill(pid, SIGKILL);
 	caps_drop();
+}
+
+void
+crew_hold_off(struct tenant *t, unsigned w, unsigned quick, uint64_t until)
+{
+	t->crew.slot[w].quick = quick;
+	t->crew.slot[w].retry = until;
+	crew_state(t, w, STATUS_backoff);
 }
 
 void
@@ -558,7 +525,7 @@ bool
 crew_running(const struct tenant *t)
 {
 	for (unsigned w = 0; w < t->config->workers; w++)
-		if (t->crew.slot[w].state != STATUS_running)
+		if (t->crew.slot[w].state != STATUS_running && !carry_absent(t, w))
 			return false;
 	return true;
 }
@@ -569,7 +536,7 @@ crew_troubles(const struct tenant *t)
 	unsigned most = 0;
 
 	for (unsigned w = 0; w < t->config->workers; w++)
-		if (t->crew.slot[w].quick > most)
+		if (t->crew.slot[w].quick > most && !carry_absent(t, w))
 			most = t->crew.slot[w].quick;
 	return most;
 }

@@ -82,6 +82,8 @@ uint64_t crew_tick(struct tenant *t, uint64_t now);
 int crew_fill(struct tenant *t, unsigned w, uint64_t now);
 /* Kill one of the children. */
 void crew_signal(pid_t pid);
+/* Slot w, which lost `quick` workers too soon in a row, is not to be filled before then. */
+void crew_hold_off(struct tenant *t, unsigned w, unsigned quick, uint64_t until);
 /* Ask the worker in slot w to leave. */
 void crew_dismiss(struct tenant *t, unsigned w);
 /* Tell the worker in slot w, and whoever follows it there, what to do. */
@@ -103,9 +105,9 @@ void crew_kill(struct tenant *t);
 
 /* Children that have not been reaped. */
 unsigned crew_alive(const struct tenant *t);
-/* Are all slots running? */
+/* Are all slots running that own shards? */
 bool crew_running(const struct tenant *t);
-/* The most deaths in a row that came too soon, over all slots. */
+/* The most deaths in a row that came too soon, over all slots that own shards. */
 unsigned crew_troubles(const struct tenant *t);
 /* Bindings on pool addresses that leave, as the workers say. */
 uint64_t crew_leaving(const struct tenant *t);

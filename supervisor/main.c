@@ -187,6 +187,7 @@ main_tenants(struct gateway *g)
 			snprintf(line, sizeof(line), "tenant %s: %s", tenant->config->name_, why);
 			return main_failed(line, rc);
 		}
+		tenant_recall(tenant, &g->config->tenant[t]);
 		g->tenants++;
 	}
 	return true;

@@ -234,6 +234,18 @@ region_sum(const struct region *r, uint64_t *sum)
 	return 0;
 }
 
+int
+region_deal(const struct region *r, uint32_t absent)
+{
+	void *base = mmap(NULL, r->layout.counters, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+
+	if (base == MAP_FAILED)
+		return -errno;
+	layout_deal(base, &r->layout, absent);
+	munmap(base, r->layout.counters);
+	return 0;
+}
+
 void
 region_close(struct region *r)
 {

@@ -56,6 +56,9 @@ const char *region_claim(struct region *r, const char *directory, const char *fi
 /* A sum over what the supervisor alone writes and never changes: the header and the secrets. Returns 0 or -errno. */
 int region_sum(const struct region *r, uint64_t *sum);
 
+/* Deal its shards to the workers that are not in absent (layout_deal). Returns 0 or -errno. */
+int region_deal(const struct region *r, uint32_t absent);
+
 /* Unmap and close it. Children keep what they mapped. */
 void region_close(struct region *r);
 

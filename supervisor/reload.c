@@ -231,6 +231,17 @@ reload_forget(struct gateway *g)
 	g->reload.pending = false;
 }
 
+/* It is over. */
+static void
+reload_finish(struct gateway *g, bool ok, const char *message, uint64_t now)
+{
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (g->reload.moving & UINT64_C(1) << t)
+			carry_done(&g->tenant[t], ok, now);
+	reload_forget(g);
+	reload_end(g, ok, message);
+}
+
 /* Make all that tenants need who get a new table. Returns false when something is in the way, which has been said. */
 static bool
 reload_prepare(struct gateway *g, uint64_t now)
@@ -253,8 +264,7 @@ reload_prepare(struct gateway *g, uint64_t now)
 		return true;
 	for (uint32_t t = 0; t < g->tenants; t++)
 		shift_abort(&g->tenant[t], "", now);
-	reload_forget(g);
-	reload_end(g, false, message);
+	reload_finish(g, false, message, now);
 	return false;
 }
 
@@ -277,7 +287,8 @@ reload_go(struct gateway *g, uint64_t now)
 		reload_compare(&found, "tenant", where, old, &new->tenant[t]);
 		if (found.differs)
 			g->reload.changed |= UINT64_C(1) << t;
-		if (found.table || !reload_leaving_same(old, &new->tenant[t]))
+		if (found.table || !reload_leaving_same(old, &new->tenant[t]) ||
+		    g->tenant[t].carry.wanted != g->tenant[t].absent)
 			g->reload.moving |= UINT64_C(1) << t;
 		found.differs = found.differs || any;
 	}
@@ -357,34 +368,50 @@ reload_move(struct gateway *g, uint64_t now)
 	return moving == 0;
 }
 
-/* Is it time for addresses that leave to be gone? Begins that, for one tenant at a time. Returns when to look again. */
+/*
+ * Is it time for addresses of this tenant that leave to be gone? Then said is what to tell. Otherwise *next is when to look
+ * again.
+ */
+static bool
+reload_left(struct tenant *tenant, uint64_t now, uint64_t *next, char said[200])
+{
+	bool over;
+
+	if (tenant->config->leaving_.n == 0)
+		return false;
+	if (tenant->leave_at == 0)
+		tenant->leave_at = now + tenant->config->drain_timeout * UINT64_C(1000);
+	over = now >= tenant->leave_at;
+	if (!over && crew_leaving(tenant) > 0)
+		tenant->leave_quiet = now;
+	if (!over && now - tenant->leave_quiet < RELOAD_QUIET) {
+		*next = now + RELOAD_QUIET / 4;
+		return false;
+	}
+	snprintf(said, 200, "[tenant %s] pool addresses that were taken out %s", tenant->config->name_,
+		 over ? "are gone: drain-timeout is over" : "are empty and gone");
+	return true;
+}
+
+/* Does a tenant need a new table although nobody has changed the configuration? Begins that, for one at a time. */
 static uint64_t
-reload_look_leaving(struct gateway *g, uint64_t now)
+reload_look(struct gateway *g, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
+	char said[200];
 
-	for (uint32_t t = 0; t < g->tenants && !g->reload.pending; t++) {
-		struct tenant *tenant = &g->tenant[t];
-		bool over;
+	for (uint32_t t = 0; t < g->tenants && !g->reload.pending && g->ready; t++) {
+		bool left = reload_left(&g->tenant[t], now, &next, said);
 
-		if (tenant->config->leaving_.n == 0)
+		if (!left && !carry_look(&g->tenant[t], now, said))
 			continue;
-		if (tenant->leave_at == 0)
-			tenant->leave_at = now + tenant->config->drain_timeout * UINT64_C(1000);
-		over = now >= tenant->leave_at;
-		if (!over && crew_leaving(tenant) > 0)
-			tenant->leave_quiet = now;
-		if (!over && now - tenant->leave_quiet < RELOAD_QUIET) {
-			next = now + RELOAD_QUIET / 4;
-			continue;
-		}
 		g->other = malloc(sizeof(*g->other));
 		if (!g->other)
 			return now + RELOAD_QUIET;
 		*g->other = *g->config;
-		g->other->tenant[t].leaving_.n = 0;
-		snprintf(g->reload.message, sizeof(g->reload.message), "[tenant %s] pool addresses that were taken out %s",
-			 tenant->config->name_, over ? "are gone: drain-timeout is over" : "are empty and gone");
+		if (left)
+			g->other->tenant[t].leaving_.n = 0;
+		snprintf(g->reload.message, sizeof(g->reload.message), "%s", said);
 		reload_go(g, now);
 	}
 	return next;
@@ -394,22 +421,19 @@ uint64_t
 reload_tick(struct gateway *g, uint64_t now)
 {
 	if (!g->reload.pending)
-		return reload_look_leaving(g, now);
+		return reload_look(g, now);
 	if (!reload_move(g, now))
 		return now + RELOAD_STEP;
 	if (g->reload.wrong) {
 		char message[200];
 
 		snprintf(message, sizeof(message), "%s; nothing was changed", g->reload.wrong);
-		reload_forget(g);
-		reload_end(g, false, message);
+		reload_finish(g, false, message, now);
 	} else if (reload_acknowledged(g)) {
-		reload_forget(g);
-		reload_end(g, true, g->reload.message);
+		reload_finish(g, true, g->reload.message, now);
 	} else if (now >= g->reload.deadline && !g->reload.moving) {
-		reload_forget(g);
-		reload_end(g, false, "published, but a worker does not take the new configuration; restart the workers "
-			   "(nat64ctl restart)");
+		reload_finish(g, false, "published, but a worker does not take the new configuration; restart the workers "
+			      "(nat64ctl restart)", now);
 	} else {
 		return now + RELOAD_LOOK;
 	}

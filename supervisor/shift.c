@@ -32,6 +32,7 @@
 #define SHIFT_DRAIN_TIME 3000		/* ms for the rings to become empty */
 #define SHIFT_HALT_TIME 2000		/* ms to leave; then they are killed: they have nothing in hand */
 #define SHIFT_FILL_TIME 60000		/* ms to bring the bindings over */
+#define SHIFT_ABSENT 3000		/* ms until a worker that shall have no shards is tried again */
 #define SHIFT_TROUBLES 3		/* early deaths of a new worker in a row that end the attempt */
 
 const struct shift shift_none = {
@@ -52,15 +53,18 @@ swap(struct tenant *t)
 	struct publish publish = t->publish;
 	struct region region = t->region;
 	struct steer steer = t->steer;
+	uint32_t absent = t->absent;
 
 	t->config = s->config;
 	t->publish = s->publish;
 	t->region = s->region;
 	t->steer = s->steer;
+	t->absent = s->absent;
 	s->config = config;
 	s->publish = publish;
 	s->region = region;
 	s->steer = steer;
+	s->absent = absent;
 	s->swapped = !s->swapped;
 }
 
@@ -108,6 +112,11 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 	snprintf(why, size, "cannot make the new table's shared memory");
 	rc = region_open_heir(&s->region, config, &t->region, *t->region.file ? t->gateway->run_dir.s : NULL,
 			      t->publish.image->generation + 1);
+	s->absent = t->carry.wanted & ((UINT32_C(1) << config->workers) - 1);
+	if (s->absent == (UINT32_C(1) << config->workers) - 1)
+		s->absent = 0;
+	if (rc == 0)
+		rc = region_deal(&s->region, s->absent);
 	if (rc == 0) {
 		snprintf(why, size, "cannot make the configuration's shared memory");
 		rc = publish_open(&s->publish, config, t->publish.image->generation + 1);
@@ -170,6 +179,8 @@ drained(struct tenant *t)
 	for (unsigned w = 0; w < t->config->workers; w++) {
 		const struct layout_worker *line = &t->region.worker[w];
 
+		if (t->crew.slot[w].pid == 0 && (carry_absent(t, w) || s->absent >> w & 1))
+			continue;		/* nobody there who could have a packet in hand */
 		if (!atomic_load_32(&line->draining) || t->crew.slot[w].pid == 0) {
 			s->looked = false;
 			return false;
@@ -230,8 +241,12 @@ man(struct tenant *t, enum image_order order, uint64_t now)
 	c->halted = false;
 	bulletin_tenant(t->bulletin, t->number, t->config);
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
+		unsigned quick = c->slot[w].quick;
+
 		c->slot[w] = (struct crew_slot) { .order = order };
-		if (w < t->config->workers)
+		if (w < t->config->workers && carry_absent(t, w))
+			crew_hold_off(t, w, quick, now + SHIFT_ABSENT);
+		else if (w < t->config->workers)
 			crew_fill(t, w, now);
 		else
 			bulletin_worker(t->bulletin, t->number, w, 0, STATUS_stopped);
@@ -242,7 +257,8 @@ static bool
 filled(const struct tenant *t)
 {
 	for (unsigned w = 0; w < t->config->workers; w++)
-		if (!atomic_load_32(&t->region.worker[w].ready) || t->crew.slot[w].pid == 0)
+		if (!carry_absent(t, w) &&
+		    (!atomic_load_32(&t->region.worker[w].ready) || t->crew.slot[w].pid == 0))
 			return false;
 	return true;
 }

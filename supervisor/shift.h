@@ -29,6 +29,7 @@ struct shift {
 	struct publish publish;
 	struct steer steer;
 	const struct config_tenant *config;
+	uint32_t absent;
 	int steering;			/* how the new steering went, as for tenant_steer_tell */
 	char steering_why[256];
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC */
@@ -39,9 +40,10 @@ struct shift {
 extern const struct shift shift_none;	/* nothing under way */
 
 /*
- * Make what the tenant needs for config: table, image, queues, routes, workers that wait. Nothing changes for those at
- * work. config must live until the shift has ended, and ever after if it was committed. Should: hold CAP_NET_ADMIN. Returns
- * 0, or -errno with what was tried in why; then nothing is left.
+ * Make what the tenant needs for config, with the shards dealt as tenant.carry wants: table, image, queues, routes, workers
+ * that wait. Nothing changes for those at work. config must live until the shift has ended, and ever after if it was
+ * committed. Should: hold CAP_NET_ADMIN, and CAP_BPF for the steering. Returns 0, or -errno with what was tried in why; then
+ * nothing is left.
  */
 int shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now, char *why, size_t size);
 

@@ -160,6 +160,42 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e)
 	return 0;
 }
 
+static void
+tenant_recall_address(struct config_tenant *config, const struct layout_address *address)
+{
+	struct config_pool *range = config->leaving_.item;
+	uint32_t n = config->leaving_.n;
+
+	if (n > 0 && range[n - 1].last + 1 == address->ip4 && range[n - 1].port_min == address->port_min &&
+	    range[n - 1].port_max == address->port_max) {
+		range[n - 1].last++;
+	} else if (n < sizeof(config->leaving_.item) / sizeof(config->leaving_.item[0])) {
+		range[n] = (struct config_pool) { address->ip4, address->ip4, address->port_min, address->port_max };
+		config->leaving_.n++;
+	}
+}
+
+void
+tenant_recall(struct tenant *t, struct config_tenant *config)
+{
+	const struct layout *l = &t->region.layout;
+	const uint8_t *top = region_top_open(&t->region);
+	const struct layout_owners *owners;
+	uint32_t owning = 0;
+
+	if (!top)
+		return;
+	owners = (const void *)(top + l->owners);
+	for (uint32_t a = 0; a < layout_header(top)->addresses_used; a++)
+		if (layout_header(top)->address[a].leaving)
+			tenant_recall_address(config, &layout_header(top)->address[a]);
+	for (unsigned s = 0; s < l->g.shards; s++)
+		owning |= UINT32_C(1) << owners->worker[s] % CONFIG_MAX_WORKERS;
+	if (l->g.shards >= l->g.workers)
+		t->carry.wanted = t->absent = ~owning & ((UINT32_C(1) << l->g.workers) - 1);
+	region_top_close(&t->region, top);
+}
+
 void
 tenant_close(struct tenant *t)
 {

@@ -5,6 +5,7 @@
 #define SUPERVISOR_TENANT_H
 
 #include <sys/types.h>
+#include "supervisor/carry.h"
 #include "supervisor/crew.h"
 #include "supervisor/device.h"
 #include "supervisor/publish.h"
@@ -30,6 +31,8 @@ struct tenant {
 	int bell[CONFIG_MAX_WORKERS];		/* eventfds */
 	const char *program;			/* nat64-worker */
 	struct crew crew;
+	uint32_t absent;			/* bit w: slot w owns no shard, for its workers die at every start */
+	struct carry carry;
 	struct shift shift;
 	uint64_t leave_at;		/* ms of CLOCK_MONOTONIC: when addresses that leave are gone for good; 0: not known */
 	uint64_t leave_quiet;		/* when they had a binding last */
@@ -48,6 +51,12 @@ int tenant_open(struct tenant *t, struct legacy_share *share, const char *direct
  * Returns 0 or -errno.
  */
 int tenant_adopt(struct tenant *t, const struct estate_tenant *e);
+
+/*
+ * What a table that was taken over says of addresses that leave and of workers without shards: put into config, which is
+ * t->config, and into *t. The memory is the supervisor's own.
+ */
+void tenant_recall(struct tenant *t, struct config_tenant *config);
 
 /* Remove it all. Should: be called when every child is gone, and hold CAP_NET_ADMIN. */
 void tenant_close(struct tenant *t);

@@ -297,6 +297,7 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		tenant->program = g->worker_program;
 		if (tenant_adopt(tenant, &e->tenant[t]) != 0)
 			return "a tenant's memory cannot be taken over";
+		tenant_recall(tenant, &g->config->tenant[t]);
 		g->tenants++;
 	}
 	g->ready = true;

@@ -172,12 +172,49 @@ cut_now()
 	[ "$(address)" != "$ip4" ]
 }
 
+# nat64d is killed in the middle of reloads, at any moment: the next one finds the old table or the new one, whole.
+killed()
+{
+	local i
+
+	for i in {1..8}; do
+		pool 'pool = 198.51.100.24/31' "pool = 198.51.100.$((16 + i % 2 * 2))/31"
+		kill -HUP "$(cat "$T/nat64d.pid")"
+		sleep "0.0$((RANDOM % 9 + 1))"
+		kill -9 "$(cat "$T/nat64d.pid")"
+		wait_for 5 gone "$(cat "$T/nat64d.pid")"
+		gateway_start
+		talks
+		[ "$(address)" = "$1" ]
+		exits 0 ctl audit
+	done
+}
+
+# Addresses that leave go on leaving after that.
+killed_while_leaving()
+{
+	local ip4
+
+	ip4=$(address)
+	pool 'pool = 198.51.100.32/31'
+	exits 0 ctl reload
+	kill -9 "$(cat "$T/nat64d.pid")"
+	wait_for 5 gone "$(cat "$T/nat64d.pid")"
+	gateway_start
+	talks
+	[ "$(address)" = "$ip4" ]
+	pool 'pool = 198.51.100.32/31' 'drain-timeout = 0'
+	exits 0 ctl reload
+	talks
+	[ "$(address)" != "$ip4" ]
+}
+
 # With nothing on it, an address that was taken out goes by itself.
 goes_when_empty()
 {
-	pool 'pool = 198.51.100.24/31' 'pool = 198.51.100.16/32'
+	pool 'pool = 198.51.100.32/31' 'pool = 198.51.100.16/32'
 	exits 0 ctl reload
-	pool 'pool = 198.51.100.24/31'
+	pool 'pool = 198.51.100.32/31'
 	exits 0 ctl reload
 	wait_for 20 no_route 198.51.100.16
 	talks
@@ -190,6 +227,8 @@ no_route()
 
 net_up
 WORKERS=2
+RUN=$SHM
+mkdir "$RUN"
 config
 begin
 echo_server server 203.0.113.2 7
@@ -201,5 +240,7 @@ check 'workers are killed while they move' under_load 12 with_deaths
 check 'a change that cannot be made' in_the_way
 check 'an address that is taken out drains' drains
 check 'with drain-timeout 0 it is cut' cut_now
+check 'nat64d is killed in the middle of reloads' killed "$(address)"
+check 'nat64d is killed while addresses leave' killed_while_leaving
 check 'an empty one goes by itself' goes_when_empty
 finish

@@ -235,14 +235,29 @@ import_shard(struct import *in)
 	atomic_store_32(&in->s->head->complete, 1);
 }
 
-/* The counts of the workers before: of the one in the same slot, and worker 0 takes those of slots there are no more. */
+static bool
+owns_shards(const struct nat64 *n, unsigned worker)
+{
+	for (unsigned s = 0; s < n->layout.g.shards; s++)
+		if (atomic_load_8(&n->owners->worker[s]) == worker)
+			return true;
+	return false;
+}
+
+/*
+ * The counts of the workers before: each takes those of its own slot; those of slots that own nothing now, or are no more,
+ * go to the first that does own something.
+ */
 static void
 import_counters(struct nat64 *n, const struct foreign *old, uint64_t cut)
 {
 	struct counters_row row = { .counter = { 0 } };
+	unsigned first = 0;
 
+	while (first < n->layout.g.workers && !owns_shards(n, first))
+		first++;
 	for (unsigned w = 0; w < old->shape.workers; w++)
-		if (w == n->worker || (n->worker == 0 && w >= n->layout.g.workers))
+		if (owns_shards(n, w) ? w == n->worker : n->worker == first)
 			foreign_counters(old, w, &row);
 	row.counter[COUNTER_bindings_cut] += cut;
 	*n->row = row;
