@@ -4,6 +4,8 @@
  * One memfd per tenant, written by the supervisor, mapped read-only by its workers and by ctl. Two slots: the
  * supervisor fills the one that is not current and then stores the generation. It may fill a slot again only after
  * every worker has acknowledged the generation after it (layout_worker.generation).
+ *
+ * What stands before the slots keeps its place for ever: a nat64d of another build leads the workers away by it.
  */
 #ifndef SHM_IMAGE_H
 #define SHM_IMAGE_H

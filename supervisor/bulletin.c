@@ -88,6 +88,14 @@ bulletin_adopt(struct bulletin *b, int fd_ro)
 }
 
 void
+bulletin_resume(struct bulletin *b, uint32_t reloads, uint64_t started, uint64_t started_boottime)
+{
+	b->status->reload.count = reloads;
+	b->status->started = started;
+	b->status->started_boottime = started_boottime;
+}
+
+void
 bulletin_heir(struct bulletin *b, const struct config *config)
 {
 	bulletin_begin(b);

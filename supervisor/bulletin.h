@@ -22,6 +22,9 @@ void bulletin_close(struct bulletin *b);
  */
 int bulletin_adopt(struct bulletin *b, int fd_ro);
 
+/* Go on with a new status region after one that is laid out otherwise: what a client compares, and when it all began. */
+void bulletin_resume(struct bulletin *b, uint32_t reloads, uint64_t started, uint64_t started_boottime);
+
 /* This program is the one that runs now. */
 void bulletin_heir(struct bulletin *b, const struct config *config);
 

@@ -97,7 +97,7 @@ crew_state(struct tenant *t, unsigned w, enum status_state state)
 static uint64_t
 crew_progress(const struct tenant *t, unsigned w)
 {
-	return atomic_load_64(&t->region.worker[w].progress);
+	return region_line(&t->region, w).progress;
 }
 
 static int
@@ -220,7 +220,7 @@ crew_start(struct tenant *t, uint64_t now)
 {
 	for (unsigned w = 0; w < t->config->workers; w++)
 		crew_fill(t, w, now);
-	while (t->crew.spares < t->gateway->spares && crew_birth(t, now) == 0)
+	while (!t->crew.shifting && t->crew.spares < t->gateway->spares && crew_birth(t, now) == 0)
 		;
 }
 
@@ -545,7 +545,7 @@ bool
 crew_acknowledged(const struct tenant *t, uint32_t generation)
 {
 	for (unsigned w = 0; w < t->config->workers; w++)
-		if (t->crew.slot[w].pid && atomic_load_32(&t->region.worker[w].generation) != generation)
+		if (t->crew.slot[w].pid && region_line(&t->region, w).generation != generation)
 			return false;
 	return true;
 }
@@ -556,6 +556,6 @@ crew_leaving(const struct tenant *t)
 	uint64_t n = 0;
 
 	for (unsigned w = 0; w < t->config->workers; w++)
-		n += atomic_load_32(&t->region.worker[w].leaving);
+		n += region_line(&t->region, w).leaving;
 	return n;
 }

@@ -45,7 +45,7 @@ ctld_start(struct gateway *g, uint64_t now)
 		doors[n++] = (struct child_door) { g->metrics[i], HERITAGE_METRICS + i };
 	doors[n++] = (struct child_door) { g->bulletin.fd_ro, HERITAGE_STATUS };
 	for (int t = 0; t < (int)g->tenants; t++) {
-		h.region_size[t] = g->tenant[t].region.layout.size;
+		h.region_size[t] = g->tenant[t].region.size;
 		doors[n++] = (struct child_door) { g->tenant[t].region.fd_ro, HERITAGE_REGION + 2 * t };
 		doors[n++] = (struct child_door) { g->tenant[t].publish.fd_ro, HERITAGE_IMAGE + 2 * t };
 	}

@@ -65,11 +65,34 @@ estate_fill_gateway(struct estate_gateway *e, const struct gateway *g)
 		e->metrics[i] = g->metrics[i];
 	e->ctld = (uint32_t)g->ctld.pid;
 	e->ctld_up = g->ctld.up;
+	if (g->bulletin.status) {
+		e->reloads = g->bulletin.status->reload.count;
+		e->started = g->bulletin.status->started;
+		e->started_boottime = g->bulletin.status->started_boottime;
+	}
+}
+
+/* Where the tenant's bindings are: in the old table until the new one has all of them. */
+static const struct region *
+estate_region(const struct gateway *g, const struct tenant *t)
+{
+	return t->shift.swapped && !g->reload.committed ? &t->shift.region : &t->region;
+}
+
+/* How the regions are laid out; 0 while one of them is only there to be brought over. */
+static uint64_t
+estate_kin(const struct gateway *g)
+{
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (estate_region(g, &g->tenant[t]) != &g->tenant[t].region || g->tenant[t].region.foreign)
+			return 0;
+	return HERITAGE_KIN;
 }
 
 static int
-estate_fill_tenant(struct estate_tenant *e, const struct tenant *t)
+estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struct tenant *t)
 {
+	const struct region *region = estate_region(g, t);
 	const struct crew *c = &t->crew;
 
 	memcpy(e->name, t->config->name_, sizeof(e->name));
@@ -77,9 +100,9 @@ estate_fill_tenant(struct estate_tenant *e, const struct tenant *t)
 	e->index = t->device.index;
 	e->queues = t->device.queues;
 	e->steer = t->steer;
-	memcpy(e->region, t->region.file, sizeof(e->region));
-	e->region_fd = t->region.fd;
-	e->region_ro = t->region.fd_ro;
+	memcpy(e->region, region->file, sizeof(e->region));
+	e->region_fd = region->fd;
+	e->region_ro = region->fd_ro;
 	e->image = t->publish.fd_ro;
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
 		const struct crew_slot *slot = &c->slot[w];
@@ -94,7 +117,7 @@ estate_fill_tenant(struct estate_tenant *e, const struct tenant *t)
 		e->spare[e->spares++] = (uint32_t)c->spare[i].pid;
 	for (unsigned i = 0; i < c->formers; i++)
 		e->spare[e->spares++] = (uint32_t)c->former[i];
-	return region_sum(&t->region, &e->region_sum);
+	return region_sum(region, &e->region_sum);
 }
 
 static void
@@ -129,7 +152,7 @@ estate_compose(const struct gateway *g)
 		return NULL;
 	}
 	*head = (struct estate_head) {
-		.magic = ESTATE_MAGIC, .version = ESTATE_VERSION, .kin = HERITAGE_KIN, .program = NAT64_VERSION,
+		.magic = ESTATE_MAGIC, .version = ESTATE_VERSION, .kin = estate_kin(g), .program = NAT64_VERSION,
 		.children = { at, sizeof(uint64_t), ESTATE_CHILDREN },
 	};
 	at += ESTATE_CHILDREN * (uint32_t)sizeof(uint64_t);
@@ -139,7 +162,7 @@ estate_compose(const struct gateway *g)
 	head->tenants = (struct estate_part) { at, sizeof(struct estate_tenant), g->tenants };
 	tenants = (void *)((char *)head + at);
 	for (uint32_t t = 0; t < g->tenants && rc == 0; t++)
-		rc = estate_fill_tenant(&tenants[t], &g->tenant[t]);
+		rc = estate_fill_tenant(&tenants[t], g, &g->tenant[t]);
 	at += g->tenants * (uint32_t)sizeof(struct estate_tenant);
 	head->text = (struct estate_part) { at, (uint32_t)length, 1 };
 	memcpy((char *)head + at, text, length);

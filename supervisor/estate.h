@@ -13,6 +13,9 @@
  *
  * A later version adds fields at the end of the structs and keys to the text, and both directions stay readable: of a longer
  * piece the rest is not read, of a shorter one the rest is zero, and an unknown key is passed over with a warning.
+ *
+ * The region that is named is always one that has all of the tenant's bindings. While workers bring them over into a new one
+ * that nobody could go on without, that is the old one; then kin is 0, and whoever reads it brings them over once more.
  */
 #ifndef SUPERVISOR_ESTATE_H
 #define SUPERVISOR_ESTATE_H
@@ -40,7 +43,7 @@ struct estate_part {
 struct estate_head {
 	uint64_t magic;
 	uint32_t version, size;		/* ESTATE_VERSION; of the whole file */
-	uint64_t kin;			/* HERITAGE_KIN: how shared memory is laid out */
+	uint64_t kin;			/* HERITAGE_KIN: how shared memory is laid out; 0: regions are to be brought over */
 	char program[32];		/* the version of the nat64d that wrote it */
 	uint64_t sum;			/* over the whole file but for this word and the children */
 	struct estate_part children, gateway, tenants, text;
@@ -54,6 +57,8 @@ struct estate_gateway {
 	uint32_t listeners;
 	int32_t metrics[ESTATE_LISTENERS];
 	uint32_t ctld, ctld_up;		/* pid; does it serve? */
+	uint32_t reloads, pad;		/* of struct status, for one that is laid out otherwise: how many were tried */
+	uint64_t started, started_boottime;
 };
 
 /* What an heir by exec has to know of a worker. */

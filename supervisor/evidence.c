@@ -68,7 +68,7 @@ evidence_file(const char *dir, const char *tenant, char *path, size_t size)
 int
 evidence_keep(const char *dir, const char *tenant, const struct region *r, unsigned w, char *path, size_t size)
 {
-	uint32_t current = atomic_load_32(&r->worker[w].current), len;
+	uint32_t current = r->foreign ? 0 : atomic_load_32(&r->worker[w].current), len;
 	struct evidence_file head = {
 		.magic = 0xa1b2c3d4, .major = 2, .minor = 4, .snap = sizeof(evidence_packet), .linktype = EVIDENCE_LINKTYPE,
 	};

@@ -11,8 +11,8 @@
 
 /*
  * Write the packet that worker w was translating when it died to a new pcap file (raw IP) in dir, readable by root alone.
- * Returns the packet's length and the file's name in path; 0 when it was translating none; or -errno: -ENOSPC when there
- * are EVIDENCE_MAX files already.
+ * Returns the packet's length and the file's name in path; 0 when it was translating none, or is of another build, whose
+ * packets cannot be found; or -errno: -ENOSPC when there are EVIDENCE_MAX files already.
  */
 int evidence_keep(const char *dir, const char *tenant, const struct region *r, unsigned w, char *path, size_t size);
 

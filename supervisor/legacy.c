@@ -12,6 +12,11 @@
  * own; or they are opened anew on the device, which stayed, when nobody holds one any more. It is always all or none of
  * them: the kernel renumbers the queues that are left when one is closed.
  *
+ * A table goes on as it is when it would be made in the same way today. If not, because nat64.ini was changed meanwhile or
+ * this program lays out memory otherwise, the workers begin on a new one and bring the bindings over before they read a
+ * packet (supervisor/shift.c). Until all have done so the estate names the old one, so that being killed on the way costs
+ * nothing but the way.
+ *
  * Nothing that is found is believed because of its name: files must be root's alone, sums right, processes and devices the
  * very ones that were noted. What cannot be taken over is named, and the gateway starts afresh without it.
  *
@@ -44,7 +49,7 @@ legacy_open(struct legacy *l)
 {
 	store_open(&l->store);
 	for (unsigned t = 0; t < CONFIG_MAX_TENANTS; t++) {
-		l->share[t].region = (struct region) { .fd = -1, .fd_ro = -1 };
+		l->share[t].region = l->share[t].old = (struct region) { .fd = -1, .fd_ro = -1 };
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 			l->orphan[t][w] = -1;
 	}
@@ -128,30 +133,60 @@ legacy_find_workers(struct legacy *l)
 	return n;
 }
 
+/* What becomes of a table. */
+enum legacy_fate {
+	LEGACY_STAYS,			/* goes on as it is */
+	LEGACY_MOVES,			/* its bindings are brought over into a new one */
+	LEGACY_ENDS,			/* nothing of it can be used */
+};
+
 /*
- * Can the table that tenant `then` of the predecessor had go on as that of `now`? Its memory must be laid out as we would
- * lay it out, and every key that shaped it must be the same: those are the keys that only a restart changes. Returns NULL, or
- * why not. Whoever can carry the bindings of one region over into another does so in the place of that reason.
+ * What becomes of the table that tenant `then` of the predecessor had, which is tenant `now` today; unless it stays, why in
+ * *why. It stays when its memory is laid out as we would lay it out, and every key that shaped it is the same. Only what deals
+ * the subscribers to the shards cannot be other: a shard's bindings would belong to several, whose owners do not see each
+ * other's.
  */
-static const char *
-legacy_fate(const struct estate *e, const struct config_tenant *then, const struct config_tenant *now)
+static enum legacy_fate
+legacy_fate(const struct estate *e, const struct config_tenant *then, const struct config_tenant *now, const char **why)
 {
-	static char why[120];
+	static char words[120];
 	char key[KEYS_SPELLED];
 
-	if (e->head.kin != HERITAGE_KIN) {
-		snprintf(why, sizeof(why), "nat64d %s lays out shared memory otherwise than this one", e->head.program);
-		return why;
+	*why = words;
+	if (then->subscriber_prefix != now->subscriber_prefix) {
+		snprintf(words, sizeof(words), "subscriber-prefix was changed meanwhile");
+		return LEGACY_ENDS;
 	}
 	for (unsigned i = 0; i < keys_n; i++) {
-		if (strcmp(keys_rows[i].section, "tenant") != 0 || keys_live(&keys_rows[i]) ||
-		    keys_same(&keys_rows[i], then, now))
+		if (strcmp(keys_rows[i].section, "tenant") != 0 || keys_same(&keys_rows[i], then, now) ||
+		    (keys_live(&keys_rows[i]) && !keys_table(&keys_rows[i])))
 			continue;
 		keys_spell(key, &keys_rows[i]);
-		snprintf(why, sizeof(why), "%s was changed meanwhile", key);
-		return why;
+		snprintf(words, sizeof(words), "%s was changed meanwhile", key);
+		return LEGACY_MOVES;
 	}
-	return NULL;
+	if (e->head.kin == HERITAGE_KIN)
+		return LEGACY_STAYS;
+	if (e->head.kin == 0)
+		snprintf(words, sizeof(words), "nat64d %s was bringing them over itself", e->head.program);
+	else
+		snprintf(words, sizeof(words), "nat64d %s lays out shared memory otherwise", e->head.program);
+	return LEGACY_MOVES;
+}
+
+/* Hold on to the table in this file, as its fate wants. Returns NULL, or why that cannot be. */
+static const char *
+legacy_table(struct legacy_share *share, const struct gateway *g, const struct estate_tenant *e, uint32_t now, bool moves)
+{
+	const char *wrong = region_claim(moves ? &share->old : &share->region, g->config->gateway.run_dir.s, e->region,
+					 e->region_sum, moves);
+
+	if (wrong || !moves)
+		return wrong;
+	wrong = region_heir_wrong(&g->config->tenant[now], &share->old);
+	if (wrong)
+		region_close(&share->old);
+	return wrong;
 }
 
 /* Is every queue one of this device? Else they are closed. */
@@ -234,15 +269,22 @@ legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
 {
 	struct legacy *l = &g->legacy;
 	const struct estate_tenant *e = &l->estate->tenant[then];
+	const struct config_tenant *config = &l->estate->config.tenant[then];
 	struct legacy_share *share = &l->share[now];
-	const char *wrong = legacy_fate(l->estate, &l->estate->config.tenant[then], &g->config->tenant[now]);
+	const char *why, *wrong;
+	enum legacy_fate fate = legacy_fate(l->estate, config, &g->config->tenant[now], &why);
 
-	if (!wrong)
-		wrong = region_claim(&share->region, g->config->gateway.run_dir.s, e->region, e->region_sum);
-	if (wrong)
+	wrong = fate == LEGACY_ENDS ? why : legacy_table(share, g, e, now, fate == LEGACY_MOVES);
+	if (wrong) {
 		log_line(CONFIG_LOG_WARNING, "tenant %s: the table of an earlier nat64d, %s/%s, is refused: %s; starting "
 			 "afresh, without its bindings", e->name, g->config->gateway.run_dir.s, e->region, wrong);
-	else
+		return;
+	}
+	if (fate == LEGACY_MOVES)
+		log_line(CONFIG_LOG_INFO, "tenant %s: %s, so the bindings of an earlier nat64d are brought over into a new "
+			 "table", e->name, why);
+	share->then = config;
+	if (strcmp(config->device.s, g->config->tenant[now].device.s) == 0)
 		legacy_device(l, then, share);
 }
 
@@ -269,10 +311,12 @@ static void
 legacy_refuse(struct legacy_share *share)
 {
 	region_close(&share->region);
+	region_close(&share->old);
 	for (unsigned w = 0; w < share->device.queues; w++)
 		close(share->device.queue[w]);
 	share->device.queues = 0;
 	share->attach = false;
+	share->then = NULL;
 }
 
 /* This one of the predecessor's workers, which was killed, is gone; or else what it could still write is given up. */
@@ -344,19 +388,19 @@ legacy_attach(struct legacy_share *share, const struct config_tenant *config)
 		d->queues = config->workers;
 		if (device_present(d))
 			return;
-		legacy_refuse(&(struct legacy_share) { .region = { .fd = -1, .fd_ro = -1 }, .device = *d });
+		tun_close(d->queues, d->queue);
 		d->queues = 0;
 	}
 	log_line(CONFIG_LOG_WARNING, "tenant %s: device %s, left by an earlier nat64d, cannot be attached to; making a new one",
 		 config->name_, d->name);
 }
 
-/* Is it the file of a region that goes on? */
+/* Is it the file of a region that goes on, or of one whose bindings do? */
 static bool
 legacy_goes_on(const struct gateway *g, const char *file)
 {
 	for (uint32_t t = 0; t < g->config->tenants; t++)
-		if (strcmp(g->legacy.share[t].region.file, file) == 0)
+		if (strcmp(g->legacy.share[t].region.file, file) == 0 || strcmp(g->legacy.share[t].old.file, file) == 0)
 			return true;
 	return false;
 }
@@ -396,6 +440,10 @@ legacy_take(struct gateway *g)
 	store_close(&l->store);
 	caps_raise(CAPS_NETWORK);
 	for (uint32_t t = 0; t < g->config->tenants; t++) {
+		if (l->share[t].kept && l->share[t].device.queues != g->config->tenant[t].workers) {
+			store_forget(g->config->tenant[t].name_, l->share[t].device.queues);
+			l->share[t].kept = false;
+		}
 		if (l->share[t].attach)
 			legacy_attach(&l->share[t], &g->config->tenant[t]);
 		if (l->share[t].device.queues > 0)

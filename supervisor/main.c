@@ -220,7 +220,7 @@ main_estate(struct gateway *g)
 static bool
 main_birth(struct gateway *g)
 {
-	uint64_t now;
+	uint64_t now, moving = 0;
 	bool made;
 	int rc;
 
@@ -264,8 +264,12 @@ main_birth(struct gateway *g)
 	host_warn_forwarding();
 	now = main_now();
 	ctld_start(g, now);
-	for (uint32_t t = 0; t < g->tenants; t++)
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		moving |= (uint64_t)(g->tenant[t].shift.phase != SHIFT_NONE) << t;
 		crew_start(&g->tenant[t], now);
+	}
+	if (moving)
+		reload_carry(g, moving);
 	return true;
 }
 
@@ -288,6 +292,13 @@ main_reap(struct gateway *g, uint64_t now)
 	}
 }
 
+static void
+main_gave_up(const char *wrong)
+{
+	log_line(CONFIG_LOG_ERROR, "cannot take over from the nat64d before: %s; its workers go on, and a start takes over "
+		 "from them", wrong);
+}
+
 /* Instead of main_birth, when this process has been a nat64d all the while. Returns false when it cannot go on. */
 static bool
 main_rebirth(struct gateway *g)
@@ -304,13 +315,16 @@ main_rebirth(struct gateway *g)
 	if (!wrong && (!main_process(g) || estate_write(g) != 0))
 		wrong = "there is no room";
 	if (wrong) {
-		log_line(CONFIG_LOG_ERROR, "cannot take over from the nat64d before: %s; its workers go on, and a start takes "
-			 "over from them", wrong);
+		main_gave_up(wrong);
 		return false;
 	}
 	close(g->estate);
 	log_level((enum config_log_level)g->config->gateway.log_level);
-	upgrade_roll(g, main_now());
+	wrong = upgrade_roll(g, main_now());
+	if (wrong) {
+		main_gave_up(wrong);
+		return false;
+	}
 	main_reap(g, main_now());		/* children that ended meanwhile: their signal may have got lost */
 	return true;
 }

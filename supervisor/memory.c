@@ -68,8 +68,9 @@ memory_map(int fd, size_t size)
 	return map == MAP_FAILED ? NULL : map;
 }
 
-void *
-memory_regain(int fd_ro, size_t size)
+/* Map the first size bytes of what has at least `least` and at most `most`. Returns NULL with errno set. */
+static void *
+memory_reopen(int fd_ro, size_t size, off_t least, off_t most)
 {
 	char path[32];
 	struct stat st;
@@ -81,9 +82,21 @@ memory_regain(int fd_ro, size_t size)
 	if (fd < 0)
 		return NULL;
 	errno = EPROTO;
-	map = fstat(fd, &st) == 0 && st.st_size == (off_t)size ? memory_map(fd, size) : NULL;
+	map = fstat(fd, &st) == 0 && st.st_size >= least && st.st_size <= most ? memory_map(fd, size) : NULL;
 	close(fd);
 	return map;
+}
+
+void *
+memory_regain(int fd_ro, size_t size)
+{
+	return memory_reopen(fd_ro, size, (off_t)size, (off_t)size);
+}
+
+void *
+memory_regain_top(int fd_ro, size_t size)
+{
+	return memory_reopen(fd_ro, size, (off_t)size, INT64_MAX);
 }
 
 bool

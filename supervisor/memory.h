@@ -23,6 +23,9 @@ int memory_read_only(int fd);
  */
 void *memory_regain(int fd_ro, size_t size);
 
+/* The same for the first size bytes of memory that is at least as long. */
+void *memory_regain_top(int fd_ro, size_t size);
+
 /* Map all size bytes shared and writable. Returns NULL with errno set. */
 void *memory_map(int fd, size_t size);
 

@@ -5,6 +5,9 @@
  * becomes current by one store of its number, which pairs with the load in image_current. Workers that were born in
  * between simply read the newer one.
  *
+ * An image that another build made is of another size, but its beginning is the same for ever (shm/image.h): its workers are
+ * led away by it.
+ *
  * Must never: write the current slot.
  */
 #include <errno.h>
@@ -38,6 +41,7 @@ publish_open(struct publish *p, const struct config_tenant *config, uint32_t fir
 		return fd;
 	p->fd_ro = memory_read_only(fd);
 	p->image = memory_map(fd, sizeof(struct image));
+	p->size = sizeof(struct image);
 	close(fd);
 	if (p->fd_ro < 0 || !p->image) {
 		publish_close(p);
@@ -51,17 +55,18 @@ publish_open(struct publish *p, const struct config_tenant *config, uint32_t fir
 }
 
 int
-publish_adopt(struct publish *p, int fd_ro)
+publish_adopt(struct publish *p, int fd_ro, bool foreign)
 {
-	struct image *image = memory_regain(fd_ro, sizeof(struct image));
+	size_t size = foreign ? offsetof(struct image, slot) : sizeof(struct image);
+	struct image *image = foreign ? memory_regain_top(fd_ro, size) : memory_regain(fd_ro, size);
 
 	if (!image)
 		return -errno;
-	if (image->magic != IMAGE_MAGIC || image->size != sizeof(struct image)) {
-		munmap(image, sizeof(struct image));
+	if (image->magic != IMAGE_MAGIC || (!foreign && image->size != sizeof(struct image))) {
+		munmap(image, size);
 		return -EPROTO;
 	}
-	*p = (struct publish) { .fd_ro = fd_ro, .image = image };
+	*p = (struct publish) { .fd_ro = fd_ro, .image = image, .size = size };
 	return 0;
 }
 
@@ -91,7 +96,7 @@ void
 publish_close(struct publish *p)
 {
 	if (p->image)
-		munmap(p->image, sizeof(struct image));
+		munmap(p->image, p->size);
 	if (p->fd_ro >= 0)
 		close(p->fd_ro);
 	p->image = NULL;

@@ -174,12 +174,11 @@ reload_leave(struct config_tenant *new, const struct config_tenant *old)
 		reload_leave_range(new, old->leaving_.item[i], 0);
 }
 
-/* new is in force from here on. The old one lives on for those that leave a table behind. */
+/* g->other is in force from here on. The old one lives on for those that leave a table behind. */
 static void
-reload_apply(struct gateway *g, uint64_t now)
+reload_exchange(struct gateway *g, uint64_t now)
 {
 	struct config *new = g->other;
-	int rc;
 
 	for (uint32_t t = 0; t < g->tenants; t++) {
 		struct tenant *tenant = &g->tenant[t];
@@ -193,6 +192,16 @@ reload_apply(struct gateway *g, uint64_t now)
 	bulletin_config(&g->bulletin, new, true);
 	g->other = g->config;
 	g->config = new;
+}
+
+/* What is to be is in force from here on: a new configuration, if there is one, and the new tables. */
+static void
+reload_apply(struct gateway *g, uint64_t now)
+{
+	int rc;
+
+	if (g->other)
+		reload_exchange(g, now);
 	g->reload.committed = true;
 	rc = estate_write(g);		/* before the first packet meets what is new */
 	if (rc != 0)
@@ -204,13 +213,19 @@ reload_apply(struct gateway *g, uint64_t now)
 		if (g->reload.moving & UINT64_C(1) << t) {
 			shift_commit(tenant);
 		} else if (g->reload.changed & UINT64_C(1) << t) {
-			publish_next(&tenant->publish, &new->tenant[t]);
+			publish_next(&tenant->publish, &g->config->tenant[t]);
 			for (unsigned w = 0; w < tenant->config->workers; w++)
 				tenant_ring(tenant, w);
 		}
 	}
-	if (g->reload.moving)
+	if (g->reload.moving && g->ready)
 		ctld_renew(g);		/* it looks at tables that are no more */
+}
+
+void
+reload_carry(struct gateway *g, uint64_t moving)
+{
+	g->reload = (struct reload) { .pending = true, .moving = moving, .again = g->reload.again };
 }
 
 static bool
@@ -430,7 +445,12 @@ reload_tick(struct gateway *g, uint64_t now)
 		snprintf(message, sizeof(message), "%s; nothing was changed", g->reload.wrong);
 		reload_finish(g, false, message, now);
 	} else if (reload_acknowledged(g)) {
-		reload_finish(g, true, g->reload.message, now);
+		if (*g->reload.message) {
+			reload_finish(g, true, g->reload.message, now);
+		} else {
+			reload_forget(g);
+			log_line(CONFIG_LOG_INFO, "the bindings have been brought over");
+		}
 	} else if (now >= g->reload.deadline && !g->reload.moving) {
 		reload_finish(g, false, "published, but a worker does not take the new configuration; restart the workers "
 			      "(nat64ctl restart)", now);

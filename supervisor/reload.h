@@ -16,7 +16,7 @@ struct reload {
 	uint64_t changed, moving;	/* bit t: tenant t has other values; needs a new table for them */
 	const char *wrong;		/* why it will not be; NULL: it will */
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: when to stop waiting for acknowledgements */
-	char message[400];		/* what will be said when it is done */
+	char message[400];		/* what will be said when it is done; empty: nobody has asked */
 };
 
 /*
@@ -25,6 +25,12 @@ struct reload {
  * region, at the latest by a later reload_tick.
  */
 void reload_begin(struct gateway *g, uint64_t now);
+
+/*
+ * See to these tenants (bit t: tenant t), whose shift has begun although the configuration stays as it is: when all have the
+ * bindings, the new tables are written down and put to use. Meanwhile a reload waits.
+ */
+void reload_carry(struct gateway *g, uint64_t moving);
 
 /* Do what is due. Returns when to be called again at the latest. */
 uint64_t reload_tick(struct gateway *g, uint64_t now);

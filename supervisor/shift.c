@@ -17,6 +17,10 @@
  * worker. Bindings, sessions and rests of ports whose address, prefix or port is still there are kept, with their timers;
  * every index and count is built anew.
  *
+ * The old table may be one that this program cannot work on: another build has laid it out (supervisor/upgrade.c), or a nat64d
+ * that was killed has left it, for a configuration that was changed meanwhile (supervisor/legacy.c; then it begins with
+ * `fill`). From there is no way back: what goes wrong is tried again, and until `full` the old table is what a successor finds.
+ *
  * Must never: wait; let a worker of one table run beside one of the other; touch the old region after shift_commit.
  */
 #include <errno.h>
@@ -43,6 +47,13 @@ const struct region *
 shift_old(const struct tenant *t)
 {
 	return t->shift.swapped ? &t->shift.region : NULL;
+}
+
+/* Could workers of this build work on the old table again? */
+static bool
+has_way_back(const struct tenant *t)
+{
+	return t->shift.swapped ? t->shift.config && !t->shift.region.foreign : !t->region.foreign;
 }
 
 static void
@@ -110,8 +121,7 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 
 	*s = shift_none;
 	snprintf(why, size, "cannot make the new table's shared memory");
-	rc = region_open_heir(&s->region, config, &t->region, *t->region.file ? t->gateway->run_dir.s : NULL,
-			      t->publish.image->generation + 1);
+	rc = region_open_heir(&s->region, config, &t->region, *t->region.file ? t->gateway->run_dir.s : NULL);
 	s->absent = t->carry.wanted & ((UINT32_C(1) << config->workers) - 1);
 	if (s->absent == (UINT32_C(1) << config->workers) - 1)
 		s->absent = 0;
@@ -153,9 +163,22 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 }
 
 void
+shift_inherit(struct tenant *t, struct region *old)
+{
+	t->shift.region = *old;
+	*old = (struct region) { .fd = -1, .fd_ro = -1 };
+	t->shift.swapped = true;
+	t->shift.phase = SHIFT_FILL;
+	t->crew.shifting = true;
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
+		t->crew.slot[w].order = IMAGE_WAIT;
+}
+
+void
 shift_begin(struct tenant *t, uint64_t now)
 {
 	t->crew.shifting = true;
+	t->crew.halted = t->region.foreign;	/* who dies there can have no successor */
 	t->crew.restart = 0;
 	if (t->shift.steer.program >= 0)	/* to where a packet will belong; if that is not so yet, it is handed over */
 		steer_attach(&t->shift.steer, t->device.queue[0]);
@@ -177,22 +200,22 @@ drained(struct tenant *t)
 	bool quiet = s->looked;
 
 	for (unsigned w = 0; w < t->config->workers; w++) {
-		const struct layout_worker *line = &t->region.worker[w];
+		const struct region_line line = region_line(&t->region, w);
 
-		if (t->crew.slot[w].pid == 0 && (carry_absent(t, w) || s->absent >> w & 1))
+		if (t->crew.slot[w].pid == 0 && (t->crew.halted || carry_absent(t, w) || s->absent >> w & 1))
 			continue;		/* nobody there who could have a packet in hand */
-		if (!atomic_load_32(&line->draining) || t->crew.slot[w].pid == 0) {
+		if (!line.draining || t->crew.slot[w].pid == 0) {
 			s->looked = false;
 			return false;
 		}
-		if (s->looked && atomic_load_64(&line->busy) >= s->progress[w]) {
+		if (s->looked && line.busy >= s->progress[w]) {
 			s->looked = false;	/* it had one meanwhile: begin again */
 			return false;
 		}
-		quiet = quiet && atomic_load_64(&line->progress) >= s->progress[w] + 2;
+		quiet = quiet && line.progress >= s->progress[w] + 2;
 	}
 	for (unsigned w = 0; w < t->config->workers && !s->looked; w++)
-		s->progress[w] = atomic_load_64(&t->region.worker[w].progress) + 1;
+		s->progress[w] = region_line(&t->region, w).progress + 1;
 	s->looked = true;
 	return quiet;
 }
@@ -257,8 +280,7 @@ static bool
 filled(const struct tenant *t)
 {
 	for (unsigned w = 0; w < t->config->workers; w++)
-		if (!carry_absent(t, w) &&
-		    (!atomic_load_32(&t->region.worker[w].ready) || t->crew.slot[w].pid == 0))
+		if (!carry_absent(t, w) && (!region_line(&t->region, w).ready || t->crew.slot[w].pid == 0))
 			return false;
 	return true;
 }
@@ -270,7 +292,9 @@ shift_commit(struct tenant *t)
 		crew_order(t, w, IMAGE_WORK);
 	if (t->steer.program < 0)
 		steer_attach(&t->steer, t->device.queue[0]);
-	tenant_steer_tell(t, t->config->workers == 1 ? TENANT_STEER_OFF : t->shift.steering, t->shift.steering_why);
+	if (t->shift.config)		/* else the start has said so */
+		tenant_steer_tell(t, t->config->workers == 1 ? TENANT_STEER_OFF : t->shift.steering,
+				  t->shift.steering_why);
 	t->shift.phase = SHIFT_SETTLE;
 }
 
@@ -280,6 +304,8 @@ shift_abort(struct tenant *t, const char *wrong, uint64_t now)
 	struct shift *s = &t->shift;
 
 	if (s->phase == SHIFT_NONE || s->phase == SHIFT_SETTLE || s->phase == SHIFT_RETREAT)
+		return;
+	if (s->phase != SHIFT_READY && !has_way_back(t))
 		return;
 	s->wrong = wrong;
 	if (s->phase == SHIFT_READY) {
@@ -300,8 +326,9 @@ settle(struct tenant *t)
 	struct shift *s = &t->shift;
 
 	caps_raise(CAPS_NETWORK);
-	device_unroute_extra(&t->device, s->config, t->config);
-	if (s->config->workers != t->config->workers) {
+	if (s->config)
+		device_unroute_extra(&t->device, s->config, t->config);
+	if (s->config && s->config->workers != t->config->workers) {
 		store_forget(t->config->name_, t->device.queues);
 		device_narrow(&t->device, t->config->workers);
 		store_keep(t->config->name_, &t->device);
@@ -323,6 +350,8 @@ shift_tick(struct tenant *t, uint64_t now)
 	case SHIFT_DRAIN:
 		if (drained(t))
 			halt(t, SHIFT_HALT, now);
+		else if (now > s->deadline && !has_way_back(t))
+			halt(t, SHIFT_HALT, now);
 		else if (now > s->deadline)
 			shift_abort(t, "the workers do not come to rest", now);
 		break;
@@ -338,7 +367,7 @@ shift_tick(struct tenant *t, uint64_t now)
 	case SHIFT_FILL:
 		if (filled(t))
 			s->phase = SHIFT_FULL;
-		else if (now > s->deadline || crew_troubles(t) >= SHIFT_TROUBLES)
+		else if (has_way_back(t) && (now > s->deadline || crew_troubles(t) >= SHIFT_TROUBLES))
 			shift_abort(t, "the new workers do not bring the bindings over", now);
 		break;
 	case SHIFT_SETTLE:

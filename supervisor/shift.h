@@ -28,7 +28,7 @@ struct shift {
 	struct region region;
 	struct publish publish;
 	struct steer steer;
-	const struct config_tenant *config;
+	const struct config_tenant *config;	/* NULL below a table that was inherited */
 	uint32_t absent;
 	int steering;			/* how the new steering went, as for tenant_steer_tell */
 	char steering_why[256];
@@ -47,6 +47,12 @@ extern const struct shift shift_none;	/* nothing under way */
  */
 int shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now, char *why, size_t size);
 
+/*
+ * t is being made with an empty region that takes the place of old, which a nat64d before us left; old is taken. Its workers,
+ * who are not there yet, bring the bindings over, and wait for shift_commit.
+ */
+void shift_inherit(struct tenant *t, struct region *old);
+
 /* Begin to move. */
 void shift_begin(struct tenant *t, uint64_t now);
 
@@ -59,7 +65,10 @@ enum shift_phase shift_tick(struct tenant *t, uint64_t now);
 /* Let the new workers go. From here on there is no way back. */
 void shift_commit(struct tenant *t);
 
-/* Go back to the old table, from wherever it stands; wrong says why. It ends with a later shift_tick. */
+/*
+ * Go back to the old table, from wherever it stands; wrong says why. It ends with a later shift_tick. Does nothing when there
+ * is no way back, because workers of this build could not work there.
+ */
 void shift_abort(struct tenant *t, const char *wrong, uint64_t now);
 
 /* The region that workers born now bring bindings over from, or NULL. */

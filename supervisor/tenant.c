@@ -101,10 +101,37 @@ tenant_inherit(struct tenant *t, struct legacy_share *share)
 		log_line(CONFIG_LOG_INFO, "tenant %s: goes on with the bindings of an earlier nat64d", t->config->name_);
 }
 
+/* The region: the one of a predecessor, or a new one, which may have one to bring bindings over from. */
+static int
+tenant_region(struct tenant *t, struct legacy_share *share, const char *directory)
+{
+	if (t->region.fd >= 0)
+		return 0;
+	if (share->old.fd < 0)
+		return region_open(&t->region, t->config, directory);
+	shift_inherit(t, &share->old);
+	return region_open_heir(&t->region, t->config, &t->shift.region, directory);
+}
+
+/* Go on with the device of a predecessor, whatever it was made for. */
+static int
+tenant_device(struct tenant *t, const struct legacy_share *share, char *why, size_t size)
+{
+	int rc;
+
+	snprintf(why, size, "cannot add queues to device %s", t->device.name);
+	rc = device_widen(&t->device, t->config->workers);
+	if (rc == 0)
+		rc = device_adopt(&t->device, t->config, t->gateway->run_dir.s, why, size);
+	if (rc == 0 && share->then)
+		device_unroute_extra(&t->device, share->then, t->config);
+	return rc;
+}
+
 int
 tenant_open(struct tenant *t, struct legacy_share *share, const char *directory, char *why, size_t size)
 {
-	int rc = 0;
+	int rc;
 
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		t->bell[w] = -1;
@@ -115,8 +142,7 @@ tenant_open(struct tenant *t, struct legacy_share *share, const char *directory,
 	crew_init(&t->crew);
 
 	snprintf(why, size, "cannot make the table's shared memory");
-	if (t->region.fd < 0)
-		rc = region_open(&t->region, t->config, directory);
+	rc = tenant_region(t, share, directory);
 	if (rc == 0) {
 		snprintf(why, size, "cannot make the configuration's shared memory");
 		rc = publish_open(&t->publish, t->config, 1);
@@ -126,7 +152,7 @@ tenant_open(struct tenant *t, struct legacy_share *share, const char *directory,
 		rc = tenant_bells(t);
 	}
 	if (rc == 0 && t->device.queues > 0)
-		rc = device_adopt(&t->device, t->config, t->gateway->run_dir.s, why, size);
+		rc = tenant_device(t, share, why, size);
 	else if (rc == 0)
 		rc = device_open(&t->device, t->config, t->gateway->run_dir.s, why, size);
 	if (rc != 0) {
@@ -139,12 +165,12 @@ tenant_open(struct tenant *t, struct legacy_share *share, const char *directory,
 }
 
 int
-tenant_adopt(struct tenant *t, const struct estate_tenant *e)
+tenant_adopt(struct tenant *t, const struct estate_tenant *e, bool foreign)
 {
-	int rc = region_adopt(&t->region, e->region_fd, e->region_ro);
+	int rc = region_adopt(&t->region, e->region_fd, e->region_ro, foreign);
 
 	if (rc == 0)
-		rc = publish_adopt(&t->publish, e->image);
+		rc = publish_adopt(&t->publish, e->image, foreign);
 	if (rc != 0)
 		return rc;
 	t->shift = shift_none;
@@ -179,7 +205,7 @@ void
 tenant_recall(struct tenant *t, struct config_tenant *config)
 {
 	const struct layout *l = &t->region.layout;
-	const uint8_t *top = region_top_open(&t->region);
+	const uint8_t *top = t->region.foreign ? NULL : region_top_open(&t->region);
 	const struct layout_owners *owners;
 	uint32_t owning = 0;
 
@@ -222,8 +248,8 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 		.workers = ground->config->workers,
 		.tenants = 1,
 		.log_level = t->gateway->log_level,
-		.region_size = { ground->region->layout.size },
-		.old_size = ground->old ? ground->old->layout.size : 0,
+		.region_size = { ground->region->size },
+		.old_size = ground->old ? ground->old->size : 0,
 	};
 	char title[CONFIG_NAME_MAX + 16];
 	unsigned n = 0;

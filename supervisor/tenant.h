@@ -47,10 +47,10 @@ struct tenant {
 int tenant_open(struct tenant *t, struct legacy_share *share, const char *directory, char *why, size_t size);
 
 /*
- * Take over what a tenant's workers inherit from before an exec. The caller has set the same as for tenant_open.
- * Returns 0 or -errno.
+ * Take over what a tenant's workers inherit from before an exec; with foreign set, what another build has laid out, which
+ * only serves to be left by a shift. The caller has set the same as for tenant_open. Returns 0 or -errno.
  */
-int tenant_adopt(struct tenant *t, const struct estate_tenant *e);
+int tenant_adopt(struct tenant *t, const struct estate_tenant *e, bool foreign);
 
 /*
  * What a table that was taken over says of addresses that leave and of workers without shards: put into config, which is

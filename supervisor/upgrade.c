@@ -8,12 +8,18 @@
  *
  * After an exec there is no way back, so the new program is tried first: started as a child, with an estate, the same
  * command line and descriptors, it does all that could fail, asks the programs beside it whether they are its kin, and says
- * so by its exit status. Whatever happens to it (missing, another layout, a crash, an endless loop), the running nat64d
+ * so by its exit status. Whatever happens to it (missing, another estate, a crash, an endless loop), the running nat64d
  * goes on. Meanwhile the supervisor does its work: it never waits.
  *
- * What cannot be taken over: a program that lays out shared memory, or the estate, in another way. That takes a restart. One
- * that fails after all, behind the exec, just ends: what it was given is all still there, the workers forward, and the next
- * start takes over as after a crash (supervisor/legacy.c).
+ * When the new program lays out shared memory otherwise, it cannot give birth to workers for the tables it finds. It only
+ * has to lead the old workers out: it reads their lines where the old region says that they are, gives orders through the
+ * beginning of the old image, which is the same for ever, and has new workers bring the bindings over into new tables, all
+ * at once (supervisor/shift.c). Packets wait meanwhile. The same goes for the way back to an older program.
+ *
+ * What cannot be taken over: an estate that is written in another way, or a region that does not say how it is laid out, or
+ * whose states mean something else. That takes a restart. A program that fails after all, behind the exec, just ends: what
+ * it was given is all still there, the workers forward, and the next start takes over as after a crash
+ * (supervisor/legacy.c).
  *
  * Must never: execute a program that was not tried; lose a signal or a child; wait for the trial.
  */
@@ -146,11 +152,24 @@ upgrade_begin(struct gateway *g, uint64_t now)
 	u->deadline = now + UPGRADE_TRIAL;
 }
 
+/* Of what the trial has said, leave the first line that is no warning: on its way it may have passed over a thing or two. */
+static void
+upgrade_reason(char *words)
+{
+	static const char warning[] = "nat64d: warning: ";
+	const char *line = words, *end;
+
+	while (strncmp(line, warning, strlen(warning)) == 0 && (end = strchr(line, '\n')))
+		line = end + 1;
+	memmove(words, line, strlen(line) + 1);
+	words[strcspn(words, "\n")] = '\0';
+}
+
 bool
 upgrade_reaped(struct gateway *g, pid_t pid, int code, int value)
 {
 	struct upgrade *u = &g->upgrade;
-	char words[240];
+	char words[1024];
 	ssize_t n;
 
 	if (pid != u->trial)
@@ -158,7 +177,7 @@ upgrade_reaped(struct gateway *g, pid_t pid, int code, int value)
 	u->trial = 0;
 	n = read(u->words, words, sizeof(words) - 1);
 	words[n > 0 ? n : 0] = '\0';
-	words[strcspn(words, "\n")] = '\0';
+	upgrade_reason(words);
 	close(u->words);
 	u->fit = code == CLD_EXITED && value == 0;
 	if (!u->fit && code != CLD_EXITED && value == SIGKILL)
@@ -199,6 +218,8 @@ upgrade_execute(struct gateway *g)
 static bool
 upgrade_rolled(const struct gateway *g)
 {
+	if (g->upgrade.moving && g->reload.pending)
+		return false;
 	for (uint32_t t = 0; t < g->tenants; t++)
 		if (g->tenant[t].crew.restart > 0 || !crew_running(&g->tenant[t]))
 			return false;
@@ -268,10 +289,29 @@ upgrade_heir(void)
 	return fd;
 }
 
+/* The status memory: the one there is, or a new one when that is laid out otherwise. Returns 0 or -errno. */
+static int
+upgrade_bulletin(struct gateway *g, const struct estate_gateway *e, bool foreign)
+{
+	int rc = bulletin_adopt(&g->bulletin, e->bulletin);
+
+	if (rc == 0 || !foreign)
+		return rc;
+	rc = bulletin_open(&g->bulletin, g->config);
+	if (rc != 0)
+		return rc;
+	bulletin_resume(&g->bulletin, e->reloads, e->started, e->started_boottime);
+	close(e->bulletin);
+	return 0;
+}
+
 /* Everything in e becomes *g's. Returns NULL, or what is wrong. */
 static const char *
 upgrade_take(struct gateway *g, const struct estate *e)
 {
+	const bool foreign = e->head.kin != HERITAGE_KIN;
+
+	g->upgrade.moving = foreign;
 	g->config = malloc(sizeof(*g->config));
 	if (!g->config || !estate_keep(e, false))
 		return g->config ? "a descriptor of the running nat64d is missing" : "there is no memory";
@@ -284,7 +324,7 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		g->metrics[i] = e->gateway.metrics[i];
 	g->ctld = (struct ctld) { .pid = (pid_t)e->gateway.ctld, .up = e->gateway.ctld_up };
 	memcpy(g->upgrade.from, e->head.program, sizeof(g->upgrade.from) - 1);
-	if (bulletin_adopt(&g->bulletin, e->gateway.bulletin) != 0)
+	if (upgrade_bulletin(g, &e->gateway, foreign) != 0)
 		return "the status memory cannot be taken over";
 	for (uint32_t t = 0; t < e->tenants; t++) {
 		struct tenant *tenant = &g->tenant[t];
@@ -295,8 +335,13 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		tenant->bulletin = &g->bulletin;
 		tenant->left = &g->left;
 		tenant->program = g->worker_program;
-		if (tenant_adopt(tenant, &e->tenant[t]) != 0)
-			return "a tenant's memory cannot be taken over";
+		if (tenant_adopt(tenant, &e->tenant[t], foreign) != 0)
+			return foreign ? "a tenant's memory is laid out otherwise, and does not say how" :
+					 "a tenant's memory cannot be taken over";
+		if (foreign && region_heir_wrong(tenant->config, &tenant->region))
+			return "a tenant's bindings cannot be brought over into a new table";
+		if (foreign)
+			bulletin_device(&g->bulletin, t, tenant->device.name);
 		tenant_recall(tenant, &g->config->tenant[t]);
 		g->tenants++;
 	}
@@ -312,26 +357,59 @@ upgrade_adopt(struct gateway *g, int fd, pid_t pid)
 
 	if (wrong)
 		return wrong;
-	if (e->head.kin != HERITAGE_KIN)
-		wrong = "it lays out shared memory otherwise than the running nat64d";
-	else
-		wrong = (pid_t)e->gateway.pid == pid ? upgrade_take(g, e) : "it is the state of another process";
+	wrong = (pid_t)e->gateway.pid == pid ? upgrade_take(g, e) : "it is the state of another process";
 	estate_forget(e);
 	return wrong;
 }
 
-void
+/* Begin to lead all tenants from tables that another build has laid out to our own. Returns NULL, or what is in the way. */
+static const char *
+upgrade_move(struct gateway *g, uint64_t now)
+{
+	static char wrong[400];
+	char why[256];
+	uint64_t all = 0;
+	int rc = 0;
+
+	caps_raise(CAPS_NETWORK | CAPS_STEER);
+	for (uint32_t t = 0; t < g->tenants && rc == 0; t++)
+		rc = shift_prepare(&g->tenant[t], g->tenant[t].config, now, why, sizeof(why));
+	caps_drop();
+	if (rc != 0) {
+		for (uint32_t t = 0; t < g->tenants; t++)
+			shift_abort(&g->tenant[t], "", now);
+		snprintf(wrong, sizeof(wrong), "%s: %s", why, strerror(-rc));
+		return wrong;
+	}
+	for (uint32_t t = 0; t < g->tenants; t++) {
+		shift_begin(&g->tenant[t], now);
+		all |= UINT64_C(1) << t;
+	}
+	reload_carry(g, all);
+	return NULL;
+}
+
+const char *
 upgrade_roll(struct gateway *g, uint64_t now)
 {
-	log_line(CONFIG_LOG_INFO, "nat64d %s has taken over from %s; replacing all processes", NAT64_VERSION, g->upgrade.from);
+	const char *wrong;
+
+	log_line(CONFIG_LOG_INFO, "nat64d %s has taken over from %s; replacing all processes%s", NAT64_VERSION, g->upgrade.from,
+		 g->upgrade.moving ? ", and all tables, for they are laid out otherwise" : "");
+	wrong = g->upgrade.moving ? upgrade_move(g, now) : NULL;
+	if (wrong)
+		return wrong;
 	bulletin_heir(&g->bulletin, g->config);
 	g->upgrade.rolling = true;
 	g->upgrade.deadline = now + UPGRADE_ROLL;
-	ctld_renew(g);
-	for (uint32_t t = 0; t < g->tenants; t++) {
+	for (uint32_t t = 0; t < g->tenants; t++)
 		bulletin_spares(&g->bulletin, t, 0);
+	if (g->upgrade.moving)
+		return NULL;		/* then nat64-ctld is replaced when there are tables that a new one can read */
+	ctld_renew(g);
+	for (uint32_t t = 0; t < g->tenants; t++)
 		crew_restart(&g->tenant[t]);
-	}
+	return NULL;
 }
 
 /* Does the program beside us share our idea of shared memory? */

@@ -16,6 +16,7 @@ struct upgrade {
 	bool stopping;
 	bool fit;			/* it can: to be executed by the next upgrade_tick */
 	bool rolling;			/* this one is the new one, and children of the old one are being replaced */
+	bool moving;			/* and the old one laid out memory otherwise */
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: of the trial, of the rolling */
 	char from[32];			/* version of the old one */
 };
@@ -47,8 +48,11 @@ int upgrade_heir(void);
  */
 const char *upgrade_adopt(struct gateway *g, int fd, pid_t pid);
 
-/* After upgrade_adopt: replace all children of the old nat64d, one by one. */
-void upgrade_roll(struct gateway *g, uint64_t now);
+/*
+ * After upgrade_adopt: replace all children of the old nat64d, one by one; or, when it laid out memory otherwise, together, by
+ * new ones on new tables. Returns NULL; or what is in the way, and nothing has changed.
+ */
+const char *upgrade_roll(struct gateway *g, uint64_t now);
 
 /* The trial itself: nat64d --can-adopt FD. Returns its exit status; says on stderr why it cannot. */
 int upgrade_trial(const char *fd);

@@ -259,14 +259,14 @@ for s in json.load(sys.stdin)["sessions"]:
 	print(s["protocol"], s["ip6"], s["port6"], s["ip4"], s["port4"], s["remote_ip4"], s["remote_port4"], s["state"])' | sort
 }
 
-# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back
+# counters_grow BEFORE AFTER - files of `--json show counters`: none steps back; one that another build does not have was 0
 counters_grow()
 {
 	python3 -c 'import json, sys
 before, after = (json.load(open(f))["counters"] for f in sys.argv[1:])
 key = lambda c: (c["tenant"], c["name"], c["from"])
 now = {key(c): c["value"] for c in after}
-back = [key(c) for c in before if now[key(c)] < c["value"]]
+back = [key(c) for c in before if now.get(key(c), 0) < c["value"]]
 print("counters that stepped back:", back)
 sys.exit(bool(back))' "$1" "$2"
 }

@@ -5,6 +5,8 @@
 source "$(dirname "$0")/../lib.sh"
 
 build=$B
+# No binding ends by itself while this runs.
+long=('udp-timeout = 3600' 'icmp-timeout = 3600' 'tcp-transitory-timeout = 3600')
 
 # replace FILE - it is the nat64d that is installed now
 replace()
@@ -37,11 +39,53 @@ other()
 	cp "$T/src/$variant/nat64d" "$T/$1"
 }
 
+# edited FILE SED... - it is changed, by each of these
+edited()
+{
+	local script
+
+	for script in "${@:2}"; do
+		cp "$T/src/$1" "$T/src/before"
+		sed -i "$script" "$T/src/$1"
+		! cmp -s "$T/src/$1" "$T/src/before" || { echo "$1 is not what it was: $script"; return 1; }
+	done
+}
+
+# relaid - $T/relaid has a nat64d and its children to whom every piece of shared memory is laid out otherwise
+relaid()
+{
+	rm -rf "$T/src"
+	mkdir -p "$T/src" "$T/relaid"
+	cp -a "$top"/{GNUmakefile,shm,supervisor,worker,ctl} "$T/src"
+	edited shm/layout.h 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' \
+		's/define LAYOUT_SAVED 640/define LAYOUT_SAVED 704/' \
+		's/^\tuint64_t progress;/\tuint64_t added[3];\n&/' 's/^\tuint32_t prefixes_used;/\tuint32_t added;\n&/'
+	edited shm/record.h 's/^\tuint32_t remote4;.*inline/\tuint32_t added;\n&/' 's/spare\[3\]/spare[2]/'
+	edited shm/session.h '/^\tuint32_t expires;/d' 's/^\tuint16_t remote_port;/\tuint32_t expires;\n&/'
+	edited shm/counters.def 's/^VERDICT(hop_limit/VERDICT(added, DROP, "never")\n&/'
+	edited shm/config.def 's/^KEY(tenant, hairpin/KEY(tenant, added, U32, 0, 9, "5", LIVE, "nothing")\n&/'
+	edited shm/status.h 's/^\tuint32_t mode;/\tuint32_t added[3];\n&/'
+	make -s -j2 -C "$T/src" B=build VERSION=7.7.7 CFLAGS='-O1 -g0' build/nat64{d,-worker,-ctld}
+	cp "$T"/src/build/nat64{d,-worker,-ctld} "$T/relaid"
+}
+
+# install DIRECTORY - all programs there are the installed ones now
+install()
+{
+	local program
+
+	for program in nat64-worker nat64-ctld nat64d; do
+		cp "$1/$program" "$T/bin/new"
+		mv "$T/bin/new" "$T/bin/$program"
+	done
+}
+
 build_others()
 {
 	other newer '' '' bulletin.o estate.o options.o upgrade.o
 	other state 's/define ESTATE_VERSION .*/define ESTATE_VERSION 4711/' supervisor/estate.h estate.o
-	other layout 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' shm/layout.h upgrade.o
+	other dialect 's/define LAYOUT_\(DIALECT\|VERSION\) .*/define LAYOUT_\1 4711/' \
+		shm/layout.h upgrade.o ../shm/foreign.o
 	other strict 's/"c:"/"C:"/' supervisor/options.c options.o
 	other late 's/g->estate, getpid()/g->estate, 1/' supervisor/main.c main.o
 	[ "$("$T/newer" --version)" = 'nat64d 9.9.9' ]
@@ -109,7 +153,7 @@ upgraded()
 # under_load COMMAND... - while a download runs and 5,000 numbered datagrams a second: nothing is lost
 under_load()
 {
-	local flood download worked=0
+	local flood download worked
 
 	rm -f "$T/got"
 	start client curl -sS --max-time 60 -o "$T/got" "http://[$SERVER]/file"
@@ -119,7 +163,13 @@ under_load()
 	flood=$!
 	peer client udp "$SERVER" 7 hello 7001
 	sleep 1
-	"$@" || worked=$?
+	set +e # and not `|| worked=$?`, which would let the failures inside pass
+	(
+		set -e
+		"$@"
+	)
+	worked=$?
+	set -e
 	echo "$SECONDS s"
 	alive $flood
 	alive "$download" # so it was under load
@@ -142,9 +192,9 @@ half_edited()
 {
 	echo 'half a line' >>"$T/nat64.ini"
 	upgraded "$1"
-	config 'udp-timeout = 150'
+	config 'udp-timeout = 3700' "${long[@]:1}"
 	exits 0 ctl reload
-	expect udp-timeout,150 -- ctl --csv show config
+	expect udp-timeout,3700 -- ctl --csv show config
 	ping_server
 }
 
@@ -183,10 +233,57 @@ other_state()
 	refused 'keeps its state otherwise'
 }
 
-other_layout()
+other_dialect()
 {
-	replace "$T/layout"
-	refused 'lays out shared memory otherwise'
+	replace "$T/dialect"
+	refused 'laid out otherwise, and does not say how'
+}
+
+# Of a build that lays out memory otherwise only nat64d is there.
+half_installed()
+{
+	replace "$T/relaid/nat64d"
+	refused 'nat64-worker beside it is missing, or of another build'
+}
+
+# to_layout DIRECTORY VERSION - go over to programs that lay out memory otherwise
+to_layout()
+{
+	install "$1"
+	upgraded "$2"
+	grep -q 'for they are laid out otherwise' "$T/gateway-nat64d.log"
+}
+
+# Whatever it found, it reloads, and moves to a new table of its own.
+still_reloads()
+{
+	config "${long[@]}" 'max-sessions = 2M'
+	exits 0 ctl reload
+	config "${long[@]}"
+	exits 0 ctl reload
+	ping_server
+}
+
+# Killed on the way, at any moment, from one layout to the other: a start finds all the bindings.
+killed_between_layouts()
+{
+	local after
+
+	bindings >"$T/all"
+	for after in 0.12 0.16 0.2 0.24 0.28 0.32; do
+		install "$T/relaid"
+		kill -USR2 "$(daemon)"
+		sleep "$after"
+		kill -9 "$(daemon)"
+		wait_for 5 gone "$(daemon)"
+		gateway_start
+		bindings | comm -23 "$T/all" - | tee "$T/missing"
+		[ ! -s "$T/missing" ]
+		install "$build"
+		exits 0 ctl upgrade
+	done
+	cat "$T/gateway-nat64d.log"
+	ping_server
 }
 
 other_options()
@@ -312,7 +409,7 @@ as_before()
 
 net_up
 RUN=$SHM
-WORKERS=2 config
+WORKERS=2 config "${long[@]}"
 mkdir "$T/bin" "$T/www" "$SHM"
 cp "$B"/nat64{d,-worker,-ctld} "$T/bin"
 ln -s "$B/nat64ctl" "$T/bin"
@@ -325,6 +422,7 @@ host >"$T/before"
 B=$T/bin
 WORKERS=2
 check 'five other nat64d are built' build_others
+check 'another build, with another layout' relaid
 now=$("$build/nat64d" --version | cut -d' ' -f2)
 begin
 check 'the same version, under load' under_load upgraded "$now"
@@ -335,7 +433,8 @@ check 'another version, under load' under_load upgraded 9.9.9
 check 'refused: the file is missing' missing
 check 'refused: it is not executable' not_executable
 check 'refused: another state' other_state
-check 'refused: another layout' other_layout
+check 'refused: shared memory that means something else' other_dialect
+check 'refused: half of another build' half_installed
 check 'refused: it does not know an option of ours' other_options
 check 'refused: it ends at once' exits_at_once
 check 'refused: it crashes' crashes
@@ -343,6 +442,10 @@ check 'refused: it hangs' hangs
 check 'refused: no nat64-worker' no_worker
 replace "$build/nat64d"
 check 'back to the version before' upgraded "$now"
+check 'to another layout, under load' under_load to_layout "$T/relaid" 7.7.7
+check 'a reload' still_reloads
+check 'and back, under load' under_load to_layout "$build" "$now"
+check 'killed on the way between layouts' killed_between_layouts
 check 'a worker killed meanwhile' worker_killed
 check 'law 1' law1
 check 'SIGTERM right after it' stopped

@@ -126,6 +126,153 @@ live_key()
 	all_there
 }
 
+# there FILE - every binding in it is there, but for those of pings, which may be over
+there()
+{
+	bindings | comm -23 "$1" - | sed '/^icmp/d' | tee "$T/missing"
+	[ ! -s "$T/missing" ]
+}
+
+# settled_with N - so many workers, and nat64d, nat64-ctld and a spare; of files only estate, table, lock and socket
+settled_with()
+{
+	[ "$(ours | wc -l)" = $(($1 + 3)) ]
+	[ "$(find "$SHM" -mindepth 1 | wc -l)" = 4 ]
+}
+
+# brought WORKERS - they have all that was remembered, in a new table
+brought()
+{
+	grep -q 'brought over into a new table' "$T/gateway-nat64d.log"
+	wait_for 5 running "$1"
+	there "$T/bindings"
+	ctl --json show counters >"$T/counters-now"
+	counters_grow "$T/counters" "$T/counters-now"
+	wait_for 5 settled_with "$1"
+	law1
+	ping_server
+}
+
+# Other workers, more addresses, a static binding: under load, what was there stays. Lost is at most what workers had in
+# hand: other workers of another table cannot go on with it. (At a rate at which the queues hold all that waits.)
+table_keys()
+{
+	local lost
+
+	flood_start 1000 8
+	sleep 1
+	remember
+	kill_outright
+	WORKERS=3 config 'pool = 198.51.100.16/29' 'static = tcp 198.51.100.9:80 [2001:db8:1::2]:8080'
+	sleep 0.5
+	gateway_start
+	flooding
+	brought 3
+	flood_end
+	lost=$(sed 's/.* lost \([0-9]*\) .*/\1/' "$T/flood")
+	((lost <= 2 * 65))
+	[ "$(talk)" = "$1" ]
+	[ "$(ip -n "n64t-$$-gateway" route show 198.51.100.16/29 | wc -l)" = 1 ]
+	WORKERS=1
+	config 'mtu = 1400' 'steering = off'
+	remember
+	sed -i '/^tcp .* 198.51.100.9 80$/d' "$T/bindings" # the static one, which is no more
+	kill_outright
+	gateway_start
+	brought 1
+	[ "$(talk)" = "$1" ]
+	[ -z "$(ip -n "n64t-$$-gateway" route show 198.51.100.16/29)" ]
+	WORKERS=2
+	config
+	kill_outright
+	gateway_start
+	brought 2
+	[ "$(talk)" = "$1" ]
+}
+
+# One address of the pool stays, with half of its ports: so do their bindings, and no others.
+fewer_ports()
+{
+	local address low=1024 high=65535 port
+
+	for port in {7100..7130}; do
+		peer client udp "$SERVER" 7 hello "$port" >"$T/talked"
+	done
+	read -r address port _ <<<"$1"
+	((port < 32768)) && high=32767 || low=32768
+	bindings | grep '^udp' >"$T/all"
+	kill_outright
+	sed -i "s/^pool.*/pool = $address ports $low-$high/" "$T/nat64.ini"
+	gateway_start
+	bindings | grep '^udp' >"$T/now"
+	diff "$T/now" <(awk -v a="$address" -v low=$low -v high=$high '$4 == a && $5 >= low && $5 <= high' "$T/all")
+	[ "$(wc -l <"$T/now")" -lt "$(wc -l <"$T/all")" ]
+	[ "$(talk)" = "$1" ]
+	config
+	kill_outright
+	gateway_start
+	remember
+	there "$T/now"
+}
+
+# The device is called otherwise now: the bindings are there all the same.
+other_device()
+{
+	remember
+	kill_outright
+	sed -i 's/^device.*/device = other64/' "$T/nat64.ini"
+	gateway_start
+	there "$T/bindings"
+	[ "$(talk)" = "$1" ]
+	[ "$(ip -n "n64t-$$-gateway" -o link show type tun | wc -l)" = 1 ]
+	config
+	kill_outright
+	gateway_start
+	there "$T/bindings"
+}
+
+# Killed while the bindings are brought over, at any moment, each time to other workers: the next one finds them all.
+moved_in_the_middle()
+{
+	local after n=2
+
+	remember
+	kill_outright
+	for after in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.09 0.1 0.11 0.12 0.14 0.16 0.18 0.2; do
+		n=$((n % 4 + 1))
+		WORKERS=$n config
+		: >"$T/gateway-nat64d.log"
+		start gateway "$B/nat64d" -c "$T/nat64.ini"
+		cp "$T/pid" "$T/nat64d.pid"
+		sleep "$after"
+		cat "$T/gateway-nat64d.log"
+		kill_outright
+	done
+	config
+	gateway_start
+	there "$T/bindings"
+	[ "$(talk)" = "$1" ]
+	wait_for 5 settled_with 2
+}
+
+# A reload made a new table, nat64d died, and a reload makes a new one again: its file is another one.
+file_names()
+{
+	local i
+
+	for i in 1 2 3; do
+		remember
+		config "max-sessions = $((i + 1))M"
+		exits 0 ctl reload
+		wait_for 5 settled_with 2
+		kill_outright
+		gateway_start
+		there "$T/bindings"
+	done
+	config
+	exits 0 ctl reload
+}
+
 # A worker died before nat64d could replace it: its queue is gone, so all are opened anew.
 one_missing()
 {
@@ -227,6 +374,11 @@ check 'killed during the take-over, ten times' in_the_middle "$port"
 check 'an upgrade still works' still_upgrades
 check 'killed, and nat64.ini was edited meanwhile' live_key
 check 'killed with one of the workers' one_missing "$port"
+check 'killed, and keys that shape the table were edited meanwhile' table_keys "$port"
+check 'killed, and addresses and ports were taken out meanwhile' fewer_ports "$port"
+check 'killed, and the device has another name' other_device "$port"
+check 'killed while it brings the bindings over, sixteen times' moved_in_the_middle "$port"
+check 'killed after a reload, three times' file_names
 check 'a start that cannot go on leaves the workers alone' refused_start "$port"
 check 'law 1' law1
 check 'it stops, and nothing is left' stops

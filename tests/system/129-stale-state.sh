@@ -54,19 +54,36 @@ fresh()
 	done
 }
 
-# kept COMMAND... - COMMAND is done to what is left, and the bindings go on all the same
+# kept COMMAND... - COMMAND is done to what is left, and the bindings go on all the same; with DYING as above
 kept()
 {
-	local binding
+	local binding dying
 
-	binding=$(talk)
-	kill_all
-	"$@"
-	gateway_start
-	cat "$T/gateway-nat64d.log"
-	[ "$(talk)" = "$binding" ]
-	[ "$(ip -n "n64t-$$-gateway" -o link show type tun | wc -l)" = 1 ]
-	[ "$(find "$SHM" -mindepth 1 | wc -l)" = 4 ]
+	for dying in ${DYING:-kill_all}; do
+		binding=$(talk)
+		$dying
+		"$@"
+		gateway_start
+		cat "$T/gateway-nat64d.log"
+		[ "$(talk)" = "$binding" ]
+		[ "$(ip -n "n64t-$$-gateway" -o link show type tun | wc -l)" = 1 ]
+		wait_for 5 four_files
+	done
+}
+
+# four_files - estate, table, lock and socket; nothing of the table before
+four_files()
+{
+	[ "$(find "$SHM" -mindepth 1 | tee /dev/stderr | wc -l)" = 4 ]
+}
+
+# brought WORDS COMMAND... - the same, and the bindings were brought over into a new table for this reason
+brought()
+{
+	kept "${@:2}"
+	grep -qE "$1.*brought over into a new table" "$T/gateway-nat64d.log"
+	grep -q 'the bindings have been brought over' "$T/gateway-nat64d.log"
+	wait_for 5 five
 }
 
 # flip FILE BYTE - its lowest bit
@@ -74,6 +91,12 @@ flip()
 {
 	python3 -c 'import sys
 f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(-1, 1); f.write(bytes([b ^ 1]))' "$1" "$2"
+}
+
+# flip_address - of the pool's addresses, which lie where the region says (struct layout_shape)
+flip_address()
+{
+	flip "$region" "$(od -An -tu4 -j52 -N4 "$region")"
 }
 
 fresh_start()
@@ -127,6 +150,27 @@ key_changed()
 {
 	megas=$((megas + 1))
 	config "max-sessions = ${megas}M"
+}
+
+subscribers=64
+subscriber_changed()
+{
+	subscribers=$((subscribers - 8))
+	config "subscriber-prefix = $subscribers"
+}
+
+# So many addresses that a table with one shard cannot hold them.
+few_shards()
+{
+	WORKERS=1 config 'max-sessions = 1k'
+	fresh_start
+	talk
+	kill_all
+	WORKERS=1 config 'max-sessions = 1k' 'pool = 198.51.100.128/25'
+	gateway_start
+	cat "$T/gateway-nat64d.log"
+	grep -q 'too small a number of shards.*starting afresh' "$T/gateway-nat64d.log"
+	ping_server
 }
 
 # Wherever the workers' own words are garbage, neither nat64d nor the next workers fall over it.
@@ -264,7 +308,9 @@ DYING='kill_nat64d kill_all' check 'an estate from before a reboot' fresh 'befor
 	edit boot 11111111-2222-3333-4444-555555555555
 check 'of another pid namespace' fresh 'another pid namespace' edit pid_space 1
 check 'of a version that keeps it otherwise' fresh 'keeps its state otherwise' edit version 4711
-check 'of one that lays out memory otherwise' fresh 'lays out shared memory otherwise' edit kin 4711
+DYING='kill_nat64d kill_all' check 'of one that lays out memory otherwise: the bindings are brought over' \
+	brought 'lays out shared memory otherwise' edit kin 4711
+check 'of one that was bringing them over' brought 'was bringing them over' edit kin 0
 check 'with another device' kept edit device nat65
 check 'cut off' fresh 'another size|no state' truncate -s 5000 "$estate"
 check 'empty' fresh 'no state' truncate -s 0 "$estate"
@@ -278,13 +324,18 @@ check 'with two names' fresh 'more than one name' two_names "$estate"
 check 'a directory' directory_refused
 check 'a region of another size' fresh 'header or its size' truncate -s 1M "$region"
 check 'a bit of its header' fresh 'header or its size' flip "$region" 9
-DYING='kill_nat64d kill_all' check 'a bit of its pool' fresh 'is damaged' flip "$region" 80
+DYING='kill_nat64d kill_all' check 'a bit of its pool' fresh 'is damaged' flip_address
 check 'a bit of its secrets' fresh 'is damaged' flip "$region" 70000
 check 'it is missing' fresh 'No such file' rm "$region"
 check 'it is a link' fresh 'symbolic link' as_link "$region"
 check 'it is readable by others' fresh 'others than root' chmod 640 "$region"
-DYING='kill_nat64d kill_all' check 'a key that shaped it has changed' fresh 'max-sessions was changed' key_changed
+DYING='kill_nat64d kill_all' check 'a key that shaped it has changed: the bindings are brought over' \
+	brought 'max-sessions was changed' key_changed
+DYING='kill_nat64d kill_all' check 'what deals subscribers to shards has changed' \
+	fresh 'subscriber-prefix was changed' subscriber_changed
+check 'there are more addresses than shards can hold' few_shards
 config
+check 'afresh after that' fresh_start
 check 'a tenant is gone' tenant_gone
 check 'the estate is gone' estate_gone
 check 'a pid was given to somebody else' bystander

@@ -162,6 +162,43 @@ kept(void **state)
 	estate_forget(e);
 }
 
+/* Written as things stand: does it name this file, with this kin? */
+static void
+names(const char *file, uint64_t kin)
+{
+	struct estate *e;
+
+	assert_int_equal(estate_write(&gateway), 0);
+	assert_null(estate_read(gateway.left.fd, &e));
+	assert_string_equal(e->tenant[0].region, file);
+	assert_true(e->head.kin == kin);
+	estate_forget(e);
+}
+
+/* The region that is named has all bindings: while they are brought over the old one, which nobody can go on with. */
+static void
+moving(void **state)
+{
+	struct tenant *t = &gateway.tenant[0];
+	struct region old = t->region;
+
+	(void)state;
+	names("blue.region", HERITAGE_KIN);
+	assert_int_equal(region_open_heir(&t->region, t->config, &old, directory), 0);
+	t->shift.region = old;
+	t->shift.swapped = true;
+	names("blue.region", 0);
+	gateway.reload.committed = true;
+	names("blue.1.region", HERITAGE_KIN);
+	gateway.reload.committed = t->shift.swapped = false;
+	region_remove(&t->region, directory);
+	t->region = old;
+	t->region.foreign = true;
+	names("blue.region", 0);
+	t->region.foreign = false;
+	names("blue.region", HERITAGE_KIN);
+}
+
 /* Is a file with these bytes refused? Otherwise it must be in order, for whatever reads it from here on. */
 static const char *
 judged(const void *file, size_t size)
@@ -333,7 +370,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(strangers),
+		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(moving), cmocka_unit_test(strangers),
 		cmocka_unit_test(every_bit), cmocka_unit_test(every_byte), cmocka_unit_test(other_versions),
 	};
 

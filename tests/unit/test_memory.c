@@ -96,11 +96,11 @@ generations(void **state)
 	munmap(p.image, sizeof(struct image));			/* as after an exec */
 	p.image = NULL;
 	fd = p.fd_ro;
-	assert_int_equal(publish_adopt(&p, fd), 0);
+	assert_int_equal(publish_adopt(&p, fd, false), 0);
 	assert_int_equal(publish_next(&p, &config.tenant[0]), 4);
 	assert_int_equal(seen->generation, 4);
 	p.image->size++;
-	assert_int_equal(publish_adopt(&p, fd), -EPROTO);
+	assert_int_equal(publish_adopt(&p, fd, false), -EPROTO);
 	publish_close(&p);
 	munmap((void *)(uintptr_t)seen, sizeof(*seen));
 }
@@ -176,13 +176,13 @@ ready_for_workers(void **state)
 	assert_int_equal(r.worker[1].progress, 0);
 	munmap(header, sizeof(*header));
 
-	assert_int_equal(region_adopt(&adopted, r.fd, r.fd_ro), 0);
+	assert_int_equal(region_adopt(&adopted, r.fd, r.fd_ro, false), 0);
 	assert_memory_equal(&adopted.layout, &r.layout, sizeof(r.layout));
 	assert_int_equal(adopted.worker[1].progress, 0);
 	munmap((void *)(uintptr_t)adopted.worker, r.layout.buffers - r.layout.workers);
 	header = memory_map(r.fd, sizeof(*header));
 	header->version++;
-	assert_int_equal(region_adopt(&adopted, r.fd, r.fd_ro), -EPROTO);
+	assert_int_equal(region_adopt(&adopted, r.fd, r.fd_ro, false), -EPROTO);
 	munmap(header, sizeof(*header));
 	region_close(&r);
 	assert_int_equal(r.fd, -1);
@@ -267,6 +267,70 @@ files(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+/* A region of another build: its workers' lines, its sum, an image to order them through, and a region to take its place. */
+static void
+another_build(void **state)
+{
+	struct region r, foreign, heir, next;
+	struct layout_header *header;
+	struct layout_worker *line;
+	struct publish p, q;
+	uint64_t sum, same;
+
+	(void)state;
+	assert_int_equal(region_open(&r, &config.tenant[0], NULL), 0);
+	header = memory_map(r.fd, r.size);
+	header->version++;
+	line = layout_at(header, r.layout.workers);
+	line[1].progress = 7;
+	line[1].busy = 6;
+	line[0].draining = line[1].ready = 1;
+	assert_int_equal(region_sum(&r, &sum), 0);
+	assert_int_equal(region_adopt(&foreign, r.fd, r.fd_ro, true), 0);
+	assert_true(foreign.foreign && foreign.size == r.size && !foreign.worker);
+	assert_int_equal(region_sum(&foreign, &same), 0);
+	assert_true(same == sum);
+	for (unsigned w = 0; w < 3; w++) {
+		struct region_line a = region_line(&foreign, w), b = region_line(&r, w);
+
+		assert_memory_equal(&a, &b, sizeof(a));
+		assert_int_equal(a.progress, w == 1 ? 7 : 0);
+		assert_int_equal(a.busy, w == 1 ? 6 : 0);
+		assert_int_equal(a.draining, w == 0);
+		assert_int_equal(a.ready, w == 1);
+	}
+	header->shape.line_progress += 4;		/* a word that cannot be loaded at once */
+	assert_int_equal(region_adopt(&next, r.fd, r.fd_ro, true), -EPROTO);
+	header->shape.line_progress -= 4;
+	assert_null(region_heir_wrong(&config.tenant[0], &foreign));
+	snprintf(foreign.file, sizeof(foreign.file), "blue.region");
+	snprintf(directory, sizeof(directory), "/tmp/n64-heir-%d", (int)getpid());
+	assert_int_equal(mkdir(directory, 0755), 0);
+	assert_int_equal(region_open_heir(&heir, &config.tenant[0], &foreign, directory), 0);
+	assert_string_equal(heir.file, "blue.1.region");
+	assert_int_equal(region_open_heir(&next, &config.tenant[0], &heir, directory), 0);
+	assert_string_equal(next.file, "blue.2.region");
+	region_remove(&heir, directory);
+	region_remove(&next, directory);
+	assert_int_equal(rmdir(directory), 0);
+	header->shape.dialect++;
+	assert_non_null(region_heir_wrong(&config.tenant[0], &foreign));
+	assert_int_equal(region_adopt(&next, r.fd, r.fd_ro, true), -EPROTO);
+	munmap((void *)(uintptr_t)foreign.window, foreign.window_size);
+	munmap(header, r.size);
+	region_close(&r);
+
+	assert_int_equal(publish_open(&p, &config.tenant[0], 5), 0);
+	p.image->size += 8;
+	assert_int_equal(publish_adopt(&q, p.fd_ro, false), -EPROTO);
+	assert_int_equal(publish_adopt(&q, p.fd_ro, true), 0);
+	publish_order(&q, 1, IMAGE_DRAIN);
+	assert_int_equal(p.image->order[1], IMAGE_DRAIN);
+	assert_int_equal(q.image->generation, 5);
+	munmap(q.image, q.size);
+	publish_close(&p);
+}
+
 /* A region in a file: taken up again as it is, but not when what only the supervisor writes has changed. */
 static void
 left_behind(void **state)
@@ -279,6 +343,7 @@ left_behind(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
+	snprintf(directory, sizeof(directory), "/tmp/n64-memory-%d", (int)getpid());
 	assert_int_equal(mkdir(directory, 0755), 0);
 	assert_int_equal(region_open(&r, &config.tenant[0], directory), 0);
 	assert_string_equal(r.file, "blue.region");
@@ -286,26 +351,26 @@ left_behind(void **state)
 	assert_true(region_most(&config.tenant[0]) < r.layout.size);
 	header = memory_map(r.fd, r.layout.size);
 	((uint8_t *)header)[r.layout.shards + 99] ^= 1;		/* a worker's word is its own affair */
-	assert_null(region_claim(&claimed, directory, r.file, sum));
+	assert_null(region_claim(&claimed, directory, r.file, sum, false));
 	assert_memory_equal(&claimed.layout, &r.layout, sizeof(r.layout));
 	assert_string_equal(claimed.file, "blue.region");
 	region_close(&claimed);
 
-	assert_non_null(region_claim(&claimed, directory, r.file, sum + 1));
-	assert_non_null(region_claim(&claimed, directory, "../blue.region", sum));
-	assert_non_null(region_claim(&claimed, directory, "", sum));
-	assert_non_null(region_claim(&claimed, directory, "red.region", sum));
+	assert_non_null(region_claim(&claimed, directory, r.file, sum + 1, false));
+	assert_non_null(region_claim(&claimed, directory, "../blue.region", sum, false));
+	assert_non_null(region_claim(&claimed, directory, "", sum, false));
+	assert_non_null(region_claim(&claimed, directory, "red.region", sum, false));
 	last = r.layout.owners - 1;
 	for (size_t at = 0; at <= last; at += at < sizeof(*header) ? 13 : 997) {
 		((uint8_t *)header)[at] ^= 0x10;
-		assert_non_null(region_claim(&claimed, directory, r.file, sum));
+		assert_non_null(region_claim(&claimed, directory, r.file, sum, false));
 		((uint8_t *)header)[at] ^= 0x10;
 	}
-	assert_null(region_claim(&claimed, directory, r.file, sum));
+	assert_null(region_claim(&claimed, directory, r.file, sum, false));
 	region_close(&claimed);
 	munmap(header, r.layout.size);
 	assert_int_equal(ftruncate(r.fd, (off_t)r.layout.size - 4096), 0);
-	assert_non_null(region_claim(&claimed, directory, r.file, sum));
+	assert_non_null(region_claim(&claimed, directory, r.file, sum, false));
 	region_remove(&r, directory);
 	assert_int_equal(rmdir(directory), 0);
 	assert_false(memory_tmpfs("/proc", &room));
@@ -317,7 +382,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sealed), cmocka_unit_test(generations), cmocka_unit_test(told),
-		cmocka_unit_test(ready_for_workers), cmocka_unit_test(files), cmocka_unit_test(left_behind),
+		cmocka_unit_test(ready_for_workers), cmocka_unit_test(files), cmocka_unit_test(another_build), cmocka_unit_test(left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
