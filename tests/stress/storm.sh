@@ -18,14 +18,16 @@ at_work()
 # Kill one every 200 ms until the time is over; say how many, and tell the flood in pid $1 when.
 kills()
 {
-	local killed=0 pids next=${EPOCHREALTIME/./} end=$((SECONDS + duration - 1))
+	local killed=0 pids silence next=${EPOCHREALTIME/./} left end=$((SECONDS + duration - 1))
 
+	exec {silence}<> <(:)
 	while ((SECONDS < end)); do
 		next=$((next + 200000))
-		while ((${EPOCHREALTIME/./} < next)); do
-			sleep 0.01
-		done
 		mapfile -t pids < <(at_work)
+		left=$((next - ${EPOCHREALTIME/./}))
+		if ((left > 0)); then
+			read -rt "$((left / 1000000)).$(printf %06d $((left % 1000000)))" -u "$silence" || true
+		fi
 		if [ ${#pids[@]} != 0 ] && kill -9 "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null; then
 			kill -USR1 "$1"
 			killed=$((killed + 1))
