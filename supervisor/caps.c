@@ -40,7 +40,7 @@ caps_complete(char *missing, size_t size)
 	if (capng_get_caps_process() != 0)
 		return false;
 	for (size_t i = 0; i < CAPS_N; i++)
-		if (!(caps_table[i].bracket & (CAPS_STEER | CAPS_TAKE)) && at < size &&
+		if (!(caps_table[i].bracket & (CAPS_STEER | CAPS_TAKE | CAPS_SHARE)) && at < size &&
 		    !capng_have_capability(CAPNG_PERMITTED, caps_table[i].capability))
 			at += (size_t)snprintf(missing + at, size - at, "%s%s", at ? " " : "", caps_table[i].name);
 	return at == 0;
@@ -64,12 +64,12 @@ caps_apply(unsigned effective, capng_select_t select)
 	return capng_apply(select) == 0 ? 0 : -EPERM;
 }
 
-/* CAPS_STEER if the process has what it takes, or 0. */
+/* bracket if the process has the capability it takes, or 0. */
 static unsigned
-caps_steer(void)
+caps_if(unsigned capability, enum caps_bracket bracket)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
-	return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, CAP_BPF) ? CAPS_STEER : 0;
+	return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, capability) ? bracket : 0;
 }
 
 int
@@ -77,9 +77,8 @@ caps_init(void)
 {
 	int rc;
 
-	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_steer();
-	if (capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_PTRACE))
-		caps_kept |= CAPS_TAKE;
+	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
+		    caps_if(CAP_SYS_PTRACE, CAPS_TAKE) | caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
 	return rc == 0 ? caps_apply(0, CAPNG_SELECT_CAPS) : rc;
 }
@@ -87,7 +86,8 @@ caps_init(void)
 int
 caps_inherit(void)
 {
-	caps_kept = CAPS_NETWORK | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_steer();
+	caps_kept = CAPS_NETWORK | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
+		    caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
 	return caps_apply(0, CAPNG_SELECT_CAPS);
 }
 

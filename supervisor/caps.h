@@ -12,8 +12,9 @@
 #include <stddef.h>
 
 /*
- * CAP(capability, bracket, why). The capabilities of CAPS_BIRTH are for children: exec gives a root process its
- * bounding set, birth_isolate uses them once and gives them up; nat64d itself raises none of them.
+ * CAP(capability, bracket, why). The capabilities of CAPS_BIRTH and CAPS_SHARE are for children: exec gives a root
+ * process its bounding set, birth_isolate uses them once and gives them up. nat64d itself raises them only in
+ * child_open, and to reduce its own.
  */
 #define CAPS_TABLE \
 	CAP(CAP_NET_ADMIN, CAPS_NETWORK, "create TUN devices, set links and routes") \
@@ -24,13 +25,15 @@
 	CAP(CAP_SYS_PTRACE, CAPS_TAKE, "take the queues back from workers that a killed nat64d left") \
 	CAP(CAP_KILL, CAPS_SIGNAL, "signal children, which have uids of their own") \
 	CAP(CAP_SYS_ADMIN, CAPS_BIRTH, "children: leave the namespaces") \
+	CAP(CAP_SYS_CHROOT, CAPS_SHARE, "children: enter the mount namespace they share; may be missing") \
 	CAP(CAP_SETUID, CAPS_BIRTH, "children: take their own uid") \
 	CAP(CAP_SETGID, CAPS_BIRTH, "children: take their own gid and no other group") \
 	CAP(CAP_SETPCAP, CAPS_BIRTH, "children: empty their bounding set and lock it; nat64d: reduce its own")
 
 enum caps_bracket {
 	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16, CAPS_STEER = 32,
-	CAPS_TAKE = 64			/* may be missing (containers): then those queues are opened anew */
+	CAPS_TAKE = 64,			/* may be missing (containers): then those queues are opened anew */
+	CAPS_SHARE = 128		/* may be missing: then each child makes a mount namespace of its own */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "supervisor/birth/nowhere.h"
 #include "supervisor/caps.h"
 #include "supervisor/child.h"
 #include "supervisor/memory.h"
@@ -26,9 +27,19 @@
 #endif
 
 #define CHILD_ASIDE 256			/* above every agreed number */
-#define CHILD_PLACES (CHILD_MAX_DOORS + 4)
+#define CHILD_PLACES (CHILD_MAX_DOORS + 5)
 
 _Static_assert(HERITAGE_IMAGE + 2 * CONFIG_MAX_TENANTS < CHILD_ASIDE, "out of the way is out of the way");
+
+static int child_nowhere = -1;
+
+void
+child_open(void)
+{
+	caps_raise(CAPS_BIRTH);
+	child_nowhere = nowhere_open();
+	caps_drop();
+}
 
 void
 child_program(char out[CHILD_PATH], const char *name)
@@ -135,6 +146,8 @@ child_start(const char *program, const char *title, struct heritage *h, const st
 	places[n++] = (struct child_door) { null, 1 };
 	places[n++] = (struct child_door) { with_stderr ? 2 : null, 2 };
 	places[n++] = (struct child_door) { paper, HERITAGE_PAPER };
+	if (child_nowhere >= 0)
+		places[n++] = (struct child_door) { child_nowhere, HERITAGE_NOWHERE };
 	pid = fork();
 	if (pid == 0)
 		child_become(program, title, places, n);

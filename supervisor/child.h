@@ -14,6 +14,12 @@ struct child_door {
 
 #define CHILD_MAX_DOORS 192
 
+/*
+ * Make the empty mount namespace that children born from now on share (birth/nowhere.h). Where that is not possible
+ * each makes its own. Should: be called once, before the first child.
+ */
+void child_open(void);
+
 #define CHILD_PATH 4096
 /* Where a program of ours is: beside the running nat64d, or else where it is installed. */
 void child_program(char out[CHILD_PATH], const char *name);

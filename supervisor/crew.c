@@ -42,6 +42,7 @@
 #define CREW_FREE 3			/* deaths in a row that came too soon before there is a delay */
 #define CREW_DELAY 250			/* ms, doubled with each further one */
 #define CREW_DELAY_MAX 5000
+#define CREW_HURRY 50			/* ms after an assignment in which no spare is born before it works */
 #define CREW_LOOK 10			/* ms between looks at a worker that is starting */
 #define CREW_WATCH 100			/* ms between looks at a worker that is running */
 #define CREW_STUCK 400			/* ms without a turn of its loop while packets wait: it is stuck */
@@ -279,7 +280,6 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 		if (slot->pid != pid)
 			continue;
 		cause = cause_of(code, value, slot, how);
-		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
 		if (cause >= STATUS_sigsegv && cause <= STATUS_sigsys)
 			crew_crashed(t, w);
 		if (cause == STATUS_exit && !device_present(&t->device))
@@ -292,6 +292,7 @@ crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 			crew_state(t, w, STATUS_stopped);
 		else
 			crew_replace(t, w, pid, cause, how, now);
+		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
 		return true;
 	}
 	return false;
@@ -439,6 +440,7 @@ crew_tick(struct tenant *t, uint64_t now)
 {
 	struct crew *c = &t->crew;
 	uint64_t next = UINT64_MAX;
+	bool hurry = false;		/* packets wait for a successor to get to work: a birth would slow it down */
 
 	if (c->stopping || c->halted)
 		return UINT64_MAX;
@@ -446,6 +448,7 @@ crew_tick(struct tenant *t, uint64_t now)
 		uint64_t at = crew_tick_slot(t, w, now);
 
 		next = at < next ? at : next;
+		hurry = hurry || (c->slot[w].state == STATUS_starting && now - c->slot[w].since < CREW_HURRY);
 	}
 	if (c->shifting)
 		return next;
@@ -460,7 +463,7 @@ crew_tick(struct tenant *t, uint64_t now)
 		crew_spare_gone(t, c->spares - 1);	/* end of file at its pipe: it goes */
 		log_line(CONFIG_LOG_DEBUG, "tenant %s: spare %d is not needed any more", t->config->name_, (int)pid);
 	}
-	while (c->spares < t->gateway->spares) {
+	while (!hurry && c->spares < t->gateway->spares) {
 		if (now < c->spare_retry)
 			return c->spare_retry < next ? c->spare_retry : next;
 		if (crew_birth(t, now) != 0)

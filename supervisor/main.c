@@ -262,6 +262,7 @@ main_birth(struct gateway *g)
 		return main_failed("cannot reduce the capabilities of nat64d", rc);
 
 	host_warn_forwarding();
+	child_open();
 	now = main_now();
 	ctld_start(g, now);
 	for (uint32_t t = 0; t < g->tenants; t++) {
@@ -310,6 +311,7 @@ main_rebirth(struct gateway *g)
 		wrong = "the capabilities cannot be reduced";
 	child_program(g->worker_program, "nat64-worker");
 	child_program(g->ctld_program, "nat64-ctld");
+	child_open();
 	if (!wrong)
 		wrong = upgrade_adopt(g, g->estate, getpid());
 	if (!wrong && (!main_process(g) || estate_write(g) != 0))

@@ -10,7 +10,7 @@
  * fail. Namespaces, the empty root, MDWE and Landlock depend on the kernel and on the container nat64d lives in; what
  * cannot be had is reported in *missing, so that `nat64ctl show workers` says so.
  *
- * Must never: go on when a mandatory step failed; mount anything unless the mount namespace is our own; leave a
+ * Must never: go on when a mandatory step failed; leave a
  * capability, a group or a way to regain one; rely on the filter for what another layer can give as well.
  */
 #include <cap-ng.h>
@@ -21,20 +21,17 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "supervisor/birth/birth.h"
+#include "supervisor/birth/nowhere.h"
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
-
-/* A directory that is there whenever nat64d runs: the child's empty root is mounted over it. */
-#define BIRTH_MOUNT_POINT "/proc"
 
 static int
 birth_bounding_set(void)
@@ -43,37 +40,24 @@ birth_bounding_set(void)
 	return capng_apply(CAPNG_SELECT_BOUNDS) == 0 ? 0 : -EPERM;
 }
 
-/* Leave every namespace there is. Returns whether the mount namespace is our own now. */
-static bool
+/*
+ * Leave every namespace there is. The mount namespace comes first, while nothing is there that its end could disturb: the
+ * one nat64d made for all its children if it gave one, or else one of our own.
+ */
+static void
 birth_namespaces(uint32_t *missing)
 {
-	static const int kinds[] = {
-		CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWCGROUP
-	};
-	bool mounts = false;
+	static const int kinds[] = { CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWCGROUP };
+	bool entered = nowhere_enter(HERITAGE_NOWHERE) == 0;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	close(HERITAGE_NOWHERE);
+	if (!entered && unshare(CLONE_NEWNS) != 0)
+		*missing |= BIRTH_namespaces | BIRTH_root;
+	else if (!entered && nowhere_empty() != 0)
+		*missing |= BIRTH_root;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (unshare(kinds[i]) != 0)
 			*missing |= BIRTH_namespaces;
-		else if (kinds[i] == CLONE_NEWNS)
-			mounts = true;
-	}
-	return mounts;
-}
-
-/* Live in an empty directory that nothing can be created in. Only in a mount namespace of our own. */
-static bool
-birth_empty_root(void)
-{
-	unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOEXEC | MS_NOSUID;
-
-	if (mount("", "/", "", MS_PRIVATE | MS_REC, NULL) != 0)
-		return false;
-	if (mount("", BIRTH_MOUNT_POINT, "tmpfs", flags, "nr_inodes=2,nr_blocks=1,mode=0555") != 0)
-		return false;
-	if (chdir(BIRTH_MOUNT_POINT) != 0 || syscall(SYS_pivot_root, ".", ".") != 0)
-		return false;
-	return umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
 }
 
 /* An exec or a change of uid shall never give a capability back. */
@@ -192,8 +176,7 @@ birth_isolate(const struct heritage *h, uint32_t *missing, const char **step)
 	rc = birth_bounding_set();
 	if (rc != 0)
 		return rc;
-	if (!birth_namespaces(missing) || !birth_empty_root())
-		*missing |= BIRTH_root;
+	birth_namespaces(missing);
 
 	*step = "securebits";
 	rc = birth_securebits();
@@ -223,18 +206,17 @@ birth_isolate(const struct heritage *h, uint32_t *missing, const char **step)
 }
 
 int
-birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missing)
+birth_make_door(void **door, const struct birth_call *calls, size_t n)
 {
 #ifdef SANITIZED
 	(void)calls;
 	(void)n;
-	*missing |= BIRTH_seccomp;
+	*door = NULL;
 	return 0;
 #else
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int rc = filter ? 0 : -ENOMEM;
 
-	(void)missing;
 	if (rc == 0)
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	/* Single-threaded: this fails loudly if a thread was added. */
@@ -253,10 +235,34 @@ birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missing)
 		if (rc == -EEXIST)
 			rc = 0;		/* an earlier row allows as much */
 	}
-	if (rc == 0)
-		rc = seccomp_load(filter);
-	if (filter)
+	if (rc != 0 && filter)
 		seccomp_release(filter);
+	*door = rc == 0 ? filter : NULL;
 	return rc;
 #endif
+}
+
+int
+birth_shut_door(void *door, uint32_t *missing)
+{
+#ifdef SANITIZED
+	(void)door;
+	*missing |= BIRTH_seccomp;
+	return 0;
+#else
+	int rc = seccomp_load(door);
+
+	(void)missing;
+	seccomp_release(door);
+	return rc;
+#endif
+}
+
+int
+birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missing)
+{
+	void *door;
+	int rc = birth_make_door(&door, calls, n);
+
+	return rc == 0 ? birth_shut_door(door, missing) : rc;
 }

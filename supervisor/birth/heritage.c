@@ -5,10 +5,11 @@
  * exec and work, and ends with heritage_settle_*: after it the descriptors that could re-open, resize or map more of
  * the regions are closed, and only mappings remain.
  *
- * A region is never mapped whole. First an inaccessible range of its full size, with an inaccessible page before and
- * behind it, is reserved; then each part the child is entitled to is mapped over its place in that range. What stays
- * inaccessible (the secret for ctl, other workers' shards for a worker) kills the child that touches it, instead of
- * giving the data away.
+ * Nobody works on a region that is mapped whole. First an inaccessible range of its full size, with an inaccessible page
+ * before and behind it, is reserved; then each part the child is entitled to is mapped over its place in that range. What is
+ * inaccessible (the secret for ctl, other workers' shards for a worker) kills the child that touches it, instead of giving
+ * the data away. A spare, which does not know its slot and meets nobody's data, maps every shard and touches its first page,
+ * for packets will wait for it later on; once it knows, it makes those inaccessible that are not its own.
  *
  * Must never: map a part writable that layout.h does not give to this child; trust a size that the kernel does not
  * confirm; keep a descriptor of a region or of the paper beyond heritage_settle_*.
@@ -18,6 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "supervisor/birth/heritage.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 
 #ifdef SANITIZED
 #define HERITAGE_STDERR 2		/* sanitizers report there */
@@ -130,40 +135,58 @@ heritage_old(struct heritage_maps *m, uint64_t size, const struct layout_owners 
 	return NULL;
 }
 
-const char *
-heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w)
+/* Have the page tables filled now for what is there, so that the first touch costs nothing later. A mere wish. */
+static void
+heritage_touch(uint8_t *at, size_t size)
 {
-	const struct layout_owners *owners;
+	if (madvise(at, size, MADV_POPULATE_READ) != 0)
+		return;			/* before Linux 5.14 */
+}
+
+const char *
+heritage_map_spare(struct heritage_maps *m, const struct heritage *h)
+{
 	struct layout *l = &m->layout;
-	const char *wrong;
+	const char *wrong = heritage_layout(l, HERITAGE_REGION, h->region_size[0]);
 	uint8_t *base;
 
-	wrong = heritage_layout(l, HERITAGE_REGION, h->region_size[0]);
 	if (wrong)
 		return wrong;
-	if (w >= l->g.workers)
-		return "the region has no place for this worker";
 	base = heritage_reserve(l->size);
 	if (!base)
 		return "no address space for the region";
 	if (!heritage_part(base, HERITAGE_REGION, 0, l->counters, PROT_READ) ||
-	    !heritage_part(base, HERITAGE_REGION, l->counters, l->shards, PROT_READ | PROT_WRITE))
+	    !heritage_part(base, HERITAGE_REGION, l->counters, l->size, PROT_READ | PROT_WRITE))
 		return "the region cannot be mapped";
-
-	owners = layout_at(base, l->owners);
-	for (unsigned s = 0; s < l->g.shards; s++) {
-		size_t at = layout_shard(l, s);
-
-		if (atomic_load_8(&owners->worker[s]) != w)
-			continue;
-		if (!heritage_part(base, HERITAGE_REGION, at, at + l->shard_size, PROT_READ | PROT_WRITE))
-			return "a shard cannot be mapped";
-	}
+	heritage_touch(base, l->buffers);
+	for (unsigned s = 0; s < l->g.shards; s++)
+		heritage_touch(base + layout_shard(l, s), LAYOUT_PAGE);
 	m->region = base;
 	m->old.base = NULL;
 	m->old_lasting = h->old_lasting;
-	wrong = h->old_size ? heritage_old(m, h->old_size, owners, w) : NULL;
-	return wrong ? wrong : heritage_image(&m->image, HERITAGE_IMAGE);
+	return heritage_image(&m->image, HERITAGE_IMAGE);
+}
+
+const char *
+heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w)
+{
+	const struct layout *l = &m->layout;
+	const struct layout_owners *owners = layout_at(m->region, l->owners);
+	uint8_t *base = m->region;
+	unsigned s = 0, first;
+
+	if (w >= l->g.workers)
+		return "the region has no place for this worker";
+	while (s < l->g.shards) {
+		first = s;
+		while (s < l->g.shards && atomic_load_8(&owners->worker[s]) != w)
+			s++;
+		if (s > first && mmap(base + layout_shard(l, first), (s - first) * l->shard_size, PROT_NONE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+			return "another worker's shards cannot be closed";
+		s += s < l->g.shards;
+	}
+	return h->old_size ? heritage_old(m, h->old_size, owners, w) : NULL;
 }
 
 const char *

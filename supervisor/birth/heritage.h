@@ -35,6 +35,7 @@
 #define HERITAGE_ASSIGN 61		/* worker: pipe, one uint32_t */
 #define HERITAGE_CRASHED UINT32_C(0x80000000)
 #define HERITAGE_STATUS 62		/* ctl: struct status, O_RDONLY */
+#define HERITAGE_NOWHERE 63		/* the mount namespace to live in (nowhere.h); may be missing */
 #define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
 #define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */
 #define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
@@ -80,9 +81,15 @@ struct heritage_maps {
 };
 
 /*
- * Map the region and the image for worker slot w: header, secret and owners read-only, counters, workers and rings
- * read-write, and of the shards only those that owners gives to w. The same shards of an old region, with what stands
- * before them, are mapped read-only. Checks headers and image first. Returns NULL or what is wrong.
+ * Map the region and the image for a worker whose slot is not known yet: header, secret and owners read-only, everything
+ * else read-write. Checks headers and image first. Returns NULL or what is wrong.
+ */
+const char *heritage_map_spare(struct heritage_maps *m, const struct heritage *h);
+
+/*
+ * After it: reduce that to what belongs to slot w, that is, make all shards inaccessible but those that owners gives to w.
+ * The same shards of an old region, with what stands before them, are mapped read-only. Should: be called before the
+ * first packet is read. Returns NULL or what is wrong.
  */
 const char *heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w);
 

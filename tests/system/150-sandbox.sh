@@ -91,6 +91,41 @@ namespaces()
 	done
 }
 
+# as_worker PID UID PYTHON - run it in the mount namespace of PID, with the uid but not the filter of a worker
+as_worker()
+{
+	python3 -c 'import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.setns(os.open(f"/proc/{sys.argv[1]}/ns/mnt", os.O_RDONLY), 0x20000):
+    sys.exit("setns: " + os.strerror(ctypes.get_errno()))
+if int(sys.argv[2]):
+    os.setgroups([])
+    os.setresgid(*[int(sys.argv[2])] * 3)
+    os.setresuid(*[int(sys.argv[2])] * 3)
+exec(sys.argv[3])' "$@"
+}
+
+# The children live in one mount namespace: a tmpfs that is read-only even for root, and where no child may mount.
+nowhere()
+{
+	local pid ctld mounts
+
+	ctld=$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)
+	for pid in $(worker_pids); do
+		[ "$(readlink "/proc/$pid/ns/mnt")" = "$(readlink "/proc/$ctld/ns/mnt")" ]
+		mounts=$(cat "/proc/$pid/mountinfo")
+		echo "$mounts"
+		[[ $mounts == *' / / ro,'*' - tmpfs '* ]]
+		[ "$(wc -l <<<"$mounts")" = 1 ]
+	done
+	as_worker "$pid" 0 'try: os.mkdir("/x")
+except OSError as e: sys.exit(e.errno != 30)
+else: sys.exit("root could make a directory")'
+	as_worker "$pid" 64641 'if os.listdir("/"): sys.exit("there are files")
+if libc.mount(b"", b"/", b"tmpfs", 0, None) == 0: sys.exit("it could mount")
+sys.exit(ctypes.get_errno() != 1)'
+}
+
 # Every missing layer is told, and here none is.
 told()
 {
@@ -133,6 +168,7 @@ check 'descriptors of a worker' descriptors
 check 'descriptors of nat64-ctld' ctl_descriptors
 check 'mappings' maps
 check 'namespaces and root' namespaces
+check 'one namespace with nothing in it' nowhere
 check 'the sandbox is told' told
 check 'SIGSTOP and SIGCONT of workers' continued
 check 'SIGSTOP and SIGCONT of nat64-ctld' ctl_continued

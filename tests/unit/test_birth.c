@@ -1,4 +1,4 @@
-// links: supervisor/birth/birth.o supervisor/birth/heritage.o supervisor/memory.o -lseccomp -lcap-ng
+// links: supervisor/birth/birth.o supervisor/birth/nowhere.o supervisor/birth/heritage.o supervisor/memory.o -lseccomp -lcap-ng
 /*
  * test_birth.c - after birth a child can do what its table says, and nothing; what it maps is its own, and no more
  *
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "supervisor/birth/birth.h"
+#include "supervisor/birth/nowhere.h"
 #include "supervisor/memory.h"
 #include "tests/unit/unit.h"
 
@@ -97,6 +99,40 @@ isolation(void **state)
 	for (int what = 0; what < 9; what++)
 		if (in_child(gives_up, what) != 0)
 			fail_msg("case %d: %d", what, in_child(gives_up, what));
+}
+
+/* In a namespace given by nat64d, which must be as empty as one of our own; with something else there instead. */
+static int
+lives_nowhere(int what)
+{
+	int own = open("/proc/self/ns/mnt", O_RDONLY), fd = what == 0 ? nowhere_open() : eventfd(0, 0);
+	struct stat before, given;
+	uint32_t missing;
+
+	if (own < 0 || fd < 0 || fstat(own, &before) != 0 || fstat(fd, &given) != 0)
+		return 100;
+	if (access("/proc/self/status", R_OK) != 0)
+		return 101;			/* making one moves nobody else */
+	dup2(fd, HERITAGE_NOWHERE);
+	close(fd);
+	if (isolated(&missing) != 0 || missing & (BIRTH_namespaces | BIRTH_root))
+		return 102;
+	if (fcntl(HERITAGE_NOWHERE, F_GETFD) >= 0)
+		return 103;
+	if (open("/proc/self/status", O_RDONLY) >= 0 || mkdir("/x", 0700) == 0 || errno != EROFS ||
+	    mount("", "/", "tmpfs", 0, NULL) == 0)
+		return 104;
+	return what == 0 && given.st_ino == before.st_ino ? 105 : 0;
+}
+
+static void
+nowhere(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(in_child(lives_nowhere, 0), 0);
+	assert_int_equal(in_child(lives_nowhere, 1), 0);
 }
 
 static int
@@ -212,6 +248,15 @@ make_world(void **state)
 	return 0;
 }
 
+/* As worker w: first as a spare, then as itself. */
+static const char *
+map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w)
+{
+	const char *wrong = heritage_map_spare(m, h);
+
+	return wrong ? wrong : heritage_map_worker(m, h, w);
+}
+
 enum { READ, WRITE };
 
 /* Touch byte `at` of worker 0's (or ctl's) mapping. */
@@ -229,7 +274,7 @@ touches(int unused)
 	const char *wrong;
 
 	(void)unused;
-	wrong = touch.ctl ? heritage_map_ctl(&m, &world, 0) : heritage_map_worker(&m, &world, 0);
+	wrong = touch.ctl ? heritage_map_ctl(&m, &world, 0) : map_worker(&m, &world, 0);
 	if (wrong)
 		return 100;
 	base = m.region;
@@ -265,7 +310,7 @@ maps_of_a_worker(void **state)
 	const struct layout_owners *owners;
 
 	(void)state;
-	assert_null(heritage_map_worker(&m, &world, 0));
+	assert_null(map_worker(&m, &world, 0));
 	owners = layout_at(m.region, l->owners);
 	may(false, READ, 0, true);
 	may(false, WRITE, 0, false);
@@ -308,14 +353,14 @@ refused_maps(void **state)
 	int saved = dup(HERITAGE_IMAGE);
 
 	(void)state;
-	assert_non_null(heritage_map_worker(&m, &world, 2));
+	assert_non_null(map_worker(&m, &world, 2));
 	assert_non_null(heritage_map_ctl(&m, &world, 1));
 	wrong.region_size[0] += LAYOUT_PAGE;
-	assert_non_null(heritage_map_worker(&m, &wrong, 0));
+	assert_non_null(map_worker(&m, &wrong, 0));
 	wrong.region_size[0] = 4096;
-	assert_non_null(heritage_map_worker(&m, &wrong, 0));
+	assert_non_null(map_worker(&m, &wrong, 0));
 	close(HERITAGE_IMAGE);
-	assert_non_null(heritage_map_worker(&m, &world, 0));
+	assert_non_null(map_worker(&m, &world, 0));
 	dup2(saved, HERITAGE_IMAGE);
 	close(saved);
 	assert_null(heritage_map_status());
@@ -365,7 +410,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(isolation), cmocka_unit_test(nobody_stays_root), cmocka_unit_test(doors),
+		cmocka_unit_test(isolation), cmocka_unit_test(nowhere),
+		cmocka_unit_test(nobody_stays_root), cmocka_unit_test(doors),
 		cmocka_unit_test(maps_of_a_worker), cmocka_unit_test(maps_of_ctl), cmocka_unit_test(refused_maps),
 		cmocka_unit_test(settled),
 	};

@@ -1,4 +1,4 @@
-// links: supervisor/child.o supervisor/caps.o supervisor/memory.o supervisor/birth/heritage.o -lcap-ng
+// links: supervisor/child.o supervisor/birth/nowhere.o supervisor/caps.o supervisor/memory.o supervisor/birth/heritage.o -lcap-ng
 /*
  * test_child.c - a child has its heritage at the agreed numbers, and nothing else
  *
