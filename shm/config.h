@@ -50,6 +50,7 @@ struct config_text {
 /* CONFIG_TYPE(name, C type): value_parse_<name>() and value_print_<name>() exist in supervisor/value.c. */
 #define CONFIG_TYPES \
 	CONFIG_TYPE(PATH, struct config_text) \
+	CONFIG_TYPE(DIRECTORY, struct config_text) \
 	CONFIG_TYPE(NAME, struct config_text) \
 	CONFIG_TYPE(DEVICE, struct config_text) \
 	CONFIG_TYPE(LISTEN, struct config_listen) \

@@ -39,6 +39,7 @@
 #include "supervisor/log.h"
 #include "supervisor/memory.h"
 #include "supervisor/orphan.h"
+#include "supervisor/snapshot.h"
 
 #define LEGACY_PATIENCE 2000		/* ms a killed worker may take to be gone */
 #define LEGACY_QUEUES 500		/* ms until nobody holds a queue any more, when all holders are gone */
@@ -288,8 +289,43 @@ legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
 		legacy_device(l, then, share);
 }
 
-void
-legacy_find(struct gateway *g)
+/* What tenant t had when the host went down, if nothing else of it is there. */
+static void
+legacy_snapshot(struct gateway *g, uint32_t t)
+{
+	const char *directory = g->config->gateway.snapshot_dir.s, *name = g->config->tenant[t].name_, *wrong = NULL;
+	struct legacy_share *share = &g->legacy.share[t];
+	int fd = snapshot_load(directory, name, &wrong), ro;
+
+	if (fd == -ENOENT)
+		return;
+	ro = fd < 0 ? fd : memory_read_only(fd);
+	if (fd >= 0 && (ro < 0 || region_adopt(&share->old, fd, ro, true) != 0))
+		wrong = "it does not say how it is laid out";
+	if (!wrong)
+		wrong = region_heir_wrong(&g->config->tenant[t], &share->old);
+	if (!wrong) {
+		share->lasting = !g->config->tenant[t].snapshot_all;
+		log_line(CONFIG_LOG_INFO, "tenant %s: bringing back %s from %s", name,
+			 share->lasting ? "established TCP sessions" : "all sessions", directory);
+		return;
+	}
+	log_line(CONFIG_LOG_WARNING, "tenant %s: %s/%s.snapshot is refused: %s; starting afresh, without its bindings", name,
+		 directory, name, wrong);
+	region_close(&share->old);
+}
+
+/* Tables that wait on a disk, for tenants of which nothing is in memory. */
+static void
+legacy_snapshots(struct gateway *g)
+{
+	for (uint32_t t = 0; t < g->config->tenants && *g->config->gateway.snapshot_dir.s; t++)
+		if (g->legacy.share[t].region.fd < 0 && g->legacy.share[t].old.fd < 0)
+			legacy_snapshot(g, t);
+}
+
+static void
+legacy_estate(struct gateway *g)
 {
 	struct legacy *l = &g->legacy;
 	unsigned workers;
@@ -426,6 +462,13 @@ legacy_sweep_files(const struct gateway *g)
 			unlinkat(dirfd(directory), entry->d_name, 0);
 	if (directory)
 		closedir(directory);
+}
+
+void
+legacy_find(struct gateway *g)
+{
+	legacy_estate(g);
+	legacy_snapshots(g);
 }
 
 void

@@ -14,6 +14,7 @@ struct legacy_share {
 	struct region region;		/* its table goes on; fd -1: it gets a new one */
 	struct region old;		/* and brings the bindings of this one over; fd -1: there are none */
 	const struct config_tenant *then;	/* what that one, and the device, were made for; good until legacy_close */
+	bool lasting;			/* but only what lasts: established TCP sessions */
 	struct device device;		/* its device goes on; queues 0: it gets a new one */
 	bool attach;			/* its device goes on, but its queues are still to be opened, in order */
 	bool kept;			/* the service manager has these queues */

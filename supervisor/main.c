@@ -34,6 +34,7 @@
 #include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
+#include "supervisor/snapshot.h"
 
 #define MAIN_TROUBLES 6			/* early deaths in a row, before anything ran, that end the start */
 #define MAIN_LEAVE 3000			/* ms children may take to leave; then they are killed */
@@ -356,6 +357,26 @@ main_wait_for_children(struct gateway *g, uint64_t patience)
 	}
 }
 
+/* Write down for the time after a reboot what the tenants have. Nobody changes it any more. */
+static void
+main_snapshots(struct gateway *g)
+{
+	const char *directory = g->config->gateway.snapshot_dir.s;
+
+	for (uint32_t t = 0; t < g->tenants && *directory && g->ready; t++) {
+		const struct tenant *tenant = &g->tenant[t];
+		int64_t n = tenant->shift.swapped || tenant->region.foreign ? -EBUSY :
+			    snapshot_save(tenant->region.fd_ro, tenant->region.size, directory, tenant->config->name_);
+
+		if (n < 0)
+			log_line(CONFIG_LOG_WARNING, "tenant %s: its bindings cannot be written to %s/%s.snapshot: %s",
+				 tenant->config->name_, directory, tenant->config->name_, strerror((int)-n));
+		else
+			log_line(CONFIG_LOG_INFO, "tenant %s: its bindings are in %s/%s.snapshot, %lld bytes",
+				 tenant->config->name_, directory, tenant->config->name_, (long long)n);
+	}
+}
+
 /* Undo main_birth, however far it came. */
 static void
 main_death(struct gateway *g)
@@ -376,6 +397,8 @@ main_death(struct gateway *g)
 		ctld_stop(g, true);
 		main_wait_for_children(g, MAIN_KILLED);
 	}
+	if (main_children(g) == 0)
+		main_snapshots(g);
 	caps_raise(CAPS_NETWORK);
 	while (g->tenants > 0) {
 		struct tenant *tenant = &g->tenant[--g->tenants];
@@ -406,6 +429,8 @@ main_look_ready(struct gateway *g)
 		if (!crew_running(&g->tenant[t]))
 			return;
 	g->ready = true;
+	for (uint32_t t = 0; t < g->tenants && *g->config->gateway.snapshot_dir.s; t++)
+		snapshot_forget(g->config->gateway.snapshot_dir.s, g->tenant[t].config->name_);
 	log_always("ready");
 	notify_send("READY=1");
 }

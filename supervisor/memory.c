@@ -87,6 +87,12 @@ memory_reopen(int fd_ro, size_t size, off_t least, off_t most)
 	return map;
 }
 
+void
+memory_unmap(void *map, size_t size)
+{
+	munmap(map, size);
+}
+
 void *
 memory_regain(int fd_ro, size_t size)
 {

@@ -29,6 +29,8 @@ void *memory_regain_top(int fd_ro, size_t size);
 /* Map all size bytes shared and writable. Returns NULL with errno set. */
 void *memory_map(int fd, size_t size);
 
+void memory_unmap(void *map, size_t size);
+
 /* Is this directory on a tmpfs, so that a file in it is memory? Then *room is how many bytes are free there. */
 bool memory_tmpfs(const char *directory, uint64_t *room);
 

@@ -30,6 +30,7 @@ struct shift {
 	struct steer steer;
 	const struct config_tenant *config;	/* NULL below a table that was inherited */
 	uint32_t absent;
+	bool lasting;			/* of the old table only established TCP sessions come over */
 	int steering;			/* how the new steering went, as for tenant_steer_tell */
 	char steering_why[256];
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC */

@@ -110,6 +110,7 @@ tenant_region(struct tenant *t, struct legacy_share *share, const char *director
 	if (share->old.fd < 0)
 		return region_open(&t->region, t->config, directory);
 	shift_inherit(t, &share->old);
+	t->shift.lasting = share->lasting;
 	return region_open_heir(&t->region, t->config, &t->shift.region, directory);
 }
 
@@ -250,6 +251,7 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 		.log_level = t->gateway->log_level,
 		.region_size = { ground->region->size },
 		.old_size = ground->old ? ground->old->size : 0,
+		.old_lasting = ground->old && t->shift.lasting,
 	};
 	char title[CONFIG_NAME_MAX + 16];
 	unsigned n = 0;

@@ -232,6 +232,24 @@ VALUE_PRINT(PATH)
 	snprintf(out->s, sizeof(out->s), "%s", ((const struct config_text *)field)->s);
 }
 
+VALUE_PARSE(DIRECTORY)
+{
+	if (strcmp(text, "off") == 0) {
+		((struct config_text *)field)->s[0] = '\0';
+		return true;
+	}
+	if (*text != '/')
+		return value_refuse(why, text, "is neither off nor an absolute path; write one that begins with /");
+	return value_parse_PATH(field, text, range, why);
+}
+
+VALUE_PRINT(DIRECTORY)
+{
+	const char *path = ((const struct config_text *)field)->s;
+
+	snprintf(out->s, sizeof(out->s), "%s", *path ? path : "off");
+}
+
 VALUE_PARSE(NAME)
 {
 	(void)range;

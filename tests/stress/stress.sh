@@ -123,7 +123,6 @@ scenarios()
 	scenario '6 killed at random moments, again and again' 128-killed-often
 	scenario '6 what is old, damaged or a trap is refused' 129-stale-state
 	scenario '7 upgrade N-1, N, N-1: same pid, nothing lost or twice' 125-upgrade
-	left_out '8 bindings kept over a reboot' 'optional; a reboot keeps nothing in this version'
 }
 
 costs()

@@ -81,7 +81,8 @@ binding_slot(struct import *in, uint32_t slot, const struct record *r)
 	uint32_t ip4, port;
 	int number;
 
-	if (r->proto >= NAT64_N_PROTOS || policy_shard(n, &r->ip6) != in->s->number)
+	if (r->proto >= NAT64_N_PROTOS || policy_shard(n, &r->ip6) != in->s->number ||
+	    (in->lasting && !policy_served(n, &r->ip6)))
 		return GONE;
 	if (slot < in->old->shape.pool_slots) {
 		port = port_of(in, slot, &ip4, &proto);
