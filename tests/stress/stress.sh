@@ -29,7 +29,7 @@ pick()
 row()
 {
 	[ "$4" != FAILED ] || failed=1
-	printf '| %-62s | %-12s | %-66s | %-8s |\n' "$@" >>"$log/table"
+	printf '| %-64s | %-12s | %-66s | %-8s |\n' "$@" >>"$log/table"
 }
 
 # run NAME COMMAND... - keep what it prints. Returns its exit status.
@@ -46,7 +46,7 @@ run()
 # said NAME SED-SCRIPT - what the part printed, reduced by sed -nE; never empty
 said()
 {
-	sed -nE "$2" "$log/$1" | paste -sd, | sed 's/,/, /g; s/^$/nothing/'
+	sed -nE "$2" "$log/$1" | paste -sd';' | sed 's/;\([^ ]\)/; \1/g; s/^$/nothing/'
 }
 
 # part WHAT PROMISED NAME SED-SCRIPT COMMAND... - one row: its exit status decides, sed finds what was seen
