@@ -122,6 +122,8 @@ scenarios()
 	scenario '6 all killed at once: bindings, sessions, counts stay' 127-all-killed
 	scenario '6 killed at random moments, again and again' 128-killed-often
 	scenario '6 what is old, damaged or a trap is refused' 129-stale-state
+	scenario '5 a worker dies at every start: the others carry its shards' 108-carried
+	scenario '8 a reboot keeps established TCP, refuses what is damaged' 137-reboot
 	scenario '7 upgrade N-1, N, N-1: same pid, nothing lost or twice' 125-upgrade
 }
 
