@@ -77,6 +77,8 @@ swap(struct tenant *t)
 	s->steer = steer;
 	s->absent = absent;
 	s->swapped = !s->swapped;
+	if (t->publish.image && s->publish.image)	/* an audit that was asked for meanwhile is answered here */
+		atomic_store_32(&t->publish.image->audit, atomic_load_32(&s->publish.image->audit));
 }
 
 /* Give up what was made for the configuration that is not to be. Nobody uses it any more. */
