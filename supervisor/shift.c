@@ -13,13 +13,8 @@
  *   settle   they work. The old region is given up when every one of them has turned its loop.
  *
  * So all of a change happens or nothing of it, a death of anybody on the way is a death like any other, and no packet is
- * lost as long as the queues can hold what comes meanwhile: some milliseconds, and about one for every 2,000 bindings of a
- * worker. Bindings, sessions and rests of ports whose address, prefix or port is still there are kept, with their timers;
- * every index and count is built anew.
- *
- * The old table may be one that this program cannot work on: another build has laid it out (supervisor/upgrade.c), or a nat64d
- * that was killed has left it, for a configuration that was changed meanwhile (supervisor/legacy.c; then it begins with
- * `fill`). From there is no way back: what goes wrong is tried again, and until `full` the old table is what a successor finds.
+ * lost as long as the queues can hold what comes meanwhile. Bindings, sessions and rests of ports whose address, prefix or
+ * port is still there are kept, with their timers; every index and count is built anew.
  *
  * Must never: wait; let a worker of one table run beside one of the other; touch the old region after shift_commit.
  */
