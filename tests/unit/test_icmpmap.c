@@ -177,6 +177,17 @@ plateaus(void **state)
 	}
 }
 
+/* RFC 4884 section 4: types 3, 11 and 12, in words; section 3: types 1 and 3, in pairs of them. */
+static void
+length_units(void **state)
+{
+	(void)state;
+	for (unsigned type = 0; type < 256; type++) {
+		assert_int_equal(icmpmap_length_unit((uint8_t)type, NAT64_FROM_IP4), type == 3 || type == 11 || type == 12 ? 4 : 0);
+		assert_int_equal(icmpmap_length_unit((uint8_t)type, NAT64_FROM_IP6), type == 1 || type == 3 ? 8 : 0);
+	}
+}
+
 static void
 echoes(void **state)
 {
@@ -192,7 +203,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_type_and_code), cmocka_unit_test(every_pointer), cmocka_unit_test(every_mtu),
-		cmocka_unit_test(plateaus), cmocka_unit_test(echoes),
+		cmocka_unit_test(plateaus), cmocka_unit_test(length_units), cmocka_unit_test(echoes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

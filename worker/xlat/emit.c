@@ -215,13 +215,49 @@ emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, con
 	out->len = (uint32_t)(end - out->data);
 }
 
+/* An ICMP error while it is put together: the quoted packet, what stands behind it, the packet's end. */
+struct message {
+	uint8_t *quoted, *extension, *end;
+	uint32_t room;			/* for header, ICMP header and all that follows */
+};
+
+/*
+ * The quotation has another length now. Fill it up to what the length attribute can say, by moving it towards the packet's
+ * beginning, and return the attribute; or cut the extension off and return 0.
+ */
+static unsigned
+fit_extension(struct message *m, uint8_t type, enum nat64_side to, const uint8_t *saved)
+{
+	uint32_t unit = icmpmap_length_unit(type, to), size = (uint32_t)(m->extension - m->quoted), padded = size;
+
+	if (padded < ICMPMAP_QUOTED_LEAST)
+		padded = ICMPMAP_QUOTED_LEAST;
+	if (unit > 0)
+		padded = (padded + unit - 1) / unit * unit;
+	if (unit == 0 || padded / unit > UINT8_MAX || (padded > size && m->extension > saved) ||
+	    header_size(to) + PKT_ICMP_HEADER + padded + (uint32_t)(m->end - m->extension) > m->room) {
+		m->end = m->extension;
+		return 0;
+	}
+	if (padded > size) {
+		memmove(m->extension - padded, m->quoted, size);
+		memset(m->extension - padded + size, 0, padded - size);
+		m->quoted = m->extension - padded;
+	}
+	return padded / unit;
+}
+
 enum nat64_verdict
 emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner, const struct emit_ends *ends,
 	   struct nat64_packet *out)
 {
 	enum nat64_side to = other(p->from);
-	uint8_t *icmp = p->data + p->l4, *end = p->data + p->len, *ip;
-	uint32_t size, room = to == NAT64_FROM_IP6 ? ERROR6_MAX : n->config->mtu4;
+	uint8_t *icmp = p->data + p->l4, *ip;
+	uint32_t size;
+	struct message whole = {
+		.extension = icmp + PKT_ICMP_HEADER + p->quoted, .end = p->data + p->len,
+		.room = to == NAT64_FROM_IP6 ? ERROR6_MAX : n->config->mtu4,
+	};
 	struct icmpmap m = { .type = p->icmp_type, .code = p->icmp_code, .word = get32(icmp + 4) };
 	struct icmpmap_limits limits = { .mtu6 = n->config->mtu6, .mtu4 = n->config->mtu4, .inner_len = inner->len };
 	struct emit_header h = {
@@ -231,10 +267,13 @@ emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner, const 
 
 	if (!icmpmap_error(&m, p->from, &limits))
 		return NAT64_icmp_type;
-	icmp = rewrite(n, inner, &ends->inner_src, &ends->inner_dst, true) - PKT_ICMP_HEADER;
-	size = (uint32_t)(end - icmp) + header_size(to);
-	if (size > room)
-		size = room;
+	whole.quoted = rewrite(n, inner, &ends->inner_src, &ends->inner_dst, true);
+	if (p->quoted)
+		m.word |= fit_extension(&whole, m.type, to, ends->saved) << (to == NAT64_FROM_IP6 ? 24 : 16);
+	icmp = whole.quoted - PKT_ICMP_HEADER;
+	size = (uint32_t)(whole.end - icmp) + header_size(to);
+	if (size > whole.room)
+		size = whole.room;
 	h.payload = size - header_size(to);
 	icmp[0] = m.type;
 	icmp[1] = m.code;

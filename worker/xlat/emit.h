@@ -23,11 +23,14 @@ void emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src
 /* The four ends of an ICMP error: the outer packet's, then those of the packet inside. Ports of the outer do not count. */
 struct emit_ends {
 	struct pkt_end src, dst, inner_src, inner_dst;
+	const uint8_t *saved;		/* from here on, nothing of the packet may be written (LAYOUT_SAVED) */
 };
 
 /*
- * The same for an ICMP error and the packet `inner` inside it; its checksum is computed anew. Returns NAT64_translated,
- * or NAT64_icmp_type with nothing changed when it has no translation.
+ * The same for an ICMP error and the packet `inner` inside it; its checksum is computed anew. An extension structure stays,
+ * behind a quotation that is padded as the other family wants it, or goes as a whole when there is no room for it or the
+ * type has none (RFC 4884, RFC 7915 sections 4.2 and 5.2). Returns NAT64_translated, or NAT64_icmp_type with nothing changed
+ * when it has no translation.
  */
 enum nat64_verdict emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner,
 			      const struct emit_ends *ends, struct nat64_packet *out);

@@ -123,6 +123,14 @@ icmpmap_error(struct icmpmap *m, enum nat64_side from, const struct icmpmap_limi
 	return true;
 }
 
+unsigned
+icmpmap_length_unit(uint8_t type, enum nat64_side family)
+{
+	if (family == NAT64_FROM_IP6)
+		return type == 1 || type == 3 ? 8 : 0;
+	return type == 3 || type == 11 || type == 12 ? 4 : 0;
+}
+
 uint8_t
 icmpmap_echo(uint8_t type, enum nat64_side from)
 {

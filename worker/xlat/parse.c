@@ -7,6 +7,7 @@
  * Must never: write; read at or behind data + len; keep anything from one packet to the next.
  */
 #include "worker/xlat/csum.h"
+#include "worker/xlat/icmpmap.h"
 #include "worker/xlat/parse.h"
 
 #define MAX_EXTENSIONS 8		/* headers, and all their bytes together */
@@ -170,6 +171,18 @@ icmp_checksum(const struct pkt *p)
 	return csum_fold(sum) == 0xffff ? NAT64_translated : NAT64_bad_checksum;
 }
 
+/* How long an error's quotation is by its length attribute, if something stands behind it; otherwise 0 (RFC 4884). */
+static uint16_t
+quoted(const struct pkt *p, const uint8_t *h)
+{
+	unsigned attribute = p->from == NAT64_FROM_IP6 ? h[4] : h[5];
+	unsigned size = attribute * icmpmap_length_unit(p->icmp_type, p->from);
+
+	if (size < ICMPMAP_QUOTED_LEAST || p->l4 + PKT_ICMP_HEADER + size >= p->len)
+		return 0;
+	return (uint16_t)size;
+}
+
 static enum nat64_verdict
 icmp(struct pkt *p, uint32_t have, bool inner)
 {
@@ -182,8 +195,12 @@ icmp(struct pkt *p, uint32_t have, bool inner)
 	p->icmp_code = h[1];
 	p->has_check = true;
 	p->icmp_error = is_error(p);
-	if (p->icmp_error)
-		return inner ? NAT64_icmp_inner : icmp_checksum(p);
+	if (p->icmp_error && inner)
+		return NAT64_icmp_inner;
+	if (p->icmp_error) {
+		p->quoted = quoted(p, h);
+		return icmp_checksum(p);
+	}
 	if (!is_echo(p) || p->icmp_code != 0)
 		return NAT64_icmp_type;
 	p->src.port = p->dst.port = get16(h + 4);
@@ -276,7 +293,7 @@ parse_packet(struct pkt *p, uint8_t *data, uint32_t len)
 enum nat64_verdict
 parse_inner(struct pkt *p, const struct pkt *outer)
 {
-	uint32_t at = outer->l4 + PKT_ICMP_HEADER, have = outer->len - at;
+	uint32_t at = outer->l4 + PKT_ICMP_HEADER, have = outer->quoted ? outer->quoted : outer->len - at;
 	enum nat64_verdict v;
 	uint8_t proto = 0;
 

@@ -38,6 +38,7 @@ struct pkt {
 	uint8_t tcp_flags;		/* enum pkt_tcp_flag bits and others */
 	uint8_t icmp_type, icmp_code;
 	bool icmp_error;		/* carries a packet at l4 + PKT_ICMP_HEADER */
+	uint16_t quoted;		/* ... of so many bytes, with an extension structure behind them (RFC 4884); or 0 */
 	bool has_check;			/* the transport checksum lies inside the packet (an inner packet may be cut short) */
 	bool df;			/* IPv4: don't fragment. IPv6: no fragment header was there. */
 	uint16_t id;			/* of IPv4, or of an atomic fragment's header */

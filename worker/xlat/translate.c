@@ -28,6 +28,7 @@ struct work {
 	struct flow f;
 	uint32_t outer4;		/* from ip6: the IPv4 address that the destination stands for */
 	uint32_t mtu;			/* with too_big */
+	const uint8_t *saved;		/* from here on, nothing of the packet may be written */
 };
 
 static enum nat64_verdict
@@ -115,6 +116,7 @@ translate_error(struct nat64 *n, struct work *w, struct nat64_packet *out)
 		ends.dst = ends.inner_src = subscriber;
 		ends.inner_dst = remote;
 	}
+	ends.saved = w->saved;
 	return emit_error(n, &w->p, &w->inner, &ends, out);
 }
 
@@ -157,9 +159,9 @@ decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 
 /* One pass over the packet in out. Sets out to what is to be sent. */
 static enum nat64_verdict
-pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn)
+pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn, const uint8_t *saved)
 {
-	struct work w = { .f = { .slot = FLOW_NO_SLOT } };
+	struct work w = { .f = { .slot = FLOW_NO_SLOT }, .saved = saved };
 	enum nat64_verdict v = decide(n, &w, out, now);
 
 	if (turn == 0 && w.p.proto == NAT64_ICMP && w.p.has_check && v != NAT64_handed_over)
@@ -195,10 +197,11 @@ for_pool(const struct nat64 *n, const struct nat64_packet *out)
 enum nat64_verdict
 nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
 {
-	enum nat64_verdict verdict = pass(n, packet, now, 0);
+	const uint8_t *saved = packet->data + LAYOUT_SAVED;
+	enum nat64_verdict verdict = pass(n, packet, now, 0, saved);
 
 	for (unsigned turn = 1; turn < MAX_PASSES && verdict != NAT64_handed_over && for_pool(n, packet); turn++) {
-		enum nat64_verdict v = pass(n, packet, now, turn);
+		enum nat64_verdict v = pass(n, packet, now, turn, saved);
 
 		/* An error on its way back keeps the verdict that caused it. */
 		if (counters_verdict_info[verdict].action != NAT64_REPLY || v == NAT64_handed_over)
