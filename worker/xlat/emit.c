@@ -275,6 +275,7 @@ emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner, const 
 	if (size > whole.room)
 		size = whole.room;
 	h.payload = size - header_size(to);
+	h.df = size > DF_ABOVE;
 	icmp[0] = m.type;
 	icmp[1] = m.code;
 	put32(icmp + 4, m.word);
