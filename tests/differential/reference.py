@@ -79,13 +79,16 @@ def parse4(d, inner=False):
     p.version, p.src, p.dst, p.tos, p.ttl, p.proto = 4, d[12:16], d[16:20], d[1], d[8], d[9]
     p.df, p.ident, p.whole = bool(flags & 0x4000), d[4] << 8 | d[5], d[:length]
     p.body, p.size, p.fault = d[ihl:] if inner else d[ihl:length], length - ihl, None
-    options = d[20:ihl]
+    options, p.broken = d[20:ihl], False
     while options and options[0] and not inner:
         if options[0] == 1:
             options = options[1:]
             continue
         if len(options) < 2 or options[1] < 2 or options[1] > len(options):
-            raise DROP
+            if not p.fault:
+                raise DROP
+            p.broken = True
+            break
         if options[0] in (0x83, 0x89) and options[1] >= 3 and options[2] <= options[1]:
             p.fault = Fault((3, 5, 0))  # an unexpired source route (RFC 7915 section 4.1)
         options = options[options[1]:]
@@ -581,13 +584,13 @@ class Reference:
             p = parse4(data)
             if not self.in_pool(p.dst):
                 raise DROP
-            fault, also = p.fault, []
+            fault, also = p.fault, [None] if p.broken else []
             try:
                 transport(p)
             except Fault as f:
                 if not f.reply and not fault:
                     raise
-                also = [f.reply and self.answer4(p, f.reply, got)]
+                also += [f.reply and self.answer4(p, f.reply, got)]
                 fault = fault or f
             if not fault and p.kind == "error":
                 return [self.error4(p, got)]

@@ -66,9 +66,9 @@ def chains():
     wide = IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(100))])
     route = IPv6ExtHdrRouting(type=253, segleft=0)
     left = IPv6ExtHdrRouting(type=0, segleft=1, addresses=["2001:db8::99"])
-    atomic = IPv6ExtHdrFragment(id=0x12345678)
+    atomic, reserved = IPv6ExtHdrFragment(id=0x12345678), IPv6ExtHdrFragment(id=7, res1=0xff, res2=3)
     out = []
-    for parts in ([hop], [dest], [route], [hop, dest], [hop, dest, route], [atomic], [hop, atomic], [atomic, dest], [wide],
+    for parts in ([hop], [dest], [route], [hop, dest], [hop, dest, route], [atomic], [hop, atomic], [atomic, dest], [reserved], [wide],
                   [left], [hop, left], [dest, hop], [hop] + [dest] * 7, [hop] + [dest] * 8, [wide, wide], [wide, wide, wide],
                   [atomic, atomic]):
         packet, last = IPv6(), 40
@@ -83,7 +83,7 @@ def chains():
 def options():
     """IPv4 options, padded to words."""
     raw = [b"\x83\x07\x04\xcb\x00\x71\x09\x01", b"\x89\x07\x08\xcb\x00\x71\x09\x01", b"\x5e\x04ab", b"\x5e\x00\0\0", b"\x5e\x05\0\0",
-           b"\0\x5e\0\0", b"\x01\x83\x07\x04" + bytes(4)]
+           b"\0\x5e\0\0", b"\x83\x07\x07" + bytes(5), b"\x01\x83\x07\x04" + bytes(4)]
     built = [after(IP(options=[o] * n), 20) for o, n in
              ((IPOption_NOP(), 4), (IPOption_NOP(), 40), (IPOption_RR(routers=["1.2.3.4"]), 1), (IPOption_Timestamp(), 1))]
     return raw + built
@@ -173,7 +173,7 @@ class Traffic:
         body = checked(version, src, dst, proto, body)
         x = r.random()
         if proto == 17 and x < .06:
-            body = body[:6] + b"\0\0" + body[8:]
+            body = body[:6] + b"\0\0" + body[8:] + r.choice((b"", b"", b"behind"))
         elif x < .02 + .06:
             at = {6: 16, 17: 6}.get(proto, 2)
             body = body[:at] + r.randbytes(2) + body[at + 2:]
