@@ -649,8 +649,6 @@ class Reference:
             out = self.reply(p, what)
             ident = self.ident(got, 0)
             return header4(self.config.router4, p.src, len(out) - 20, 1, ident=ident) + out[20:]
-        if not self.config.hairpin:
-            return None
         return self.from4(self.reply(p, what), got)[0]
 
     # --- ICMP errors

@@ -42,7 +42,8 @@ def where(got, right):
     if not got or not right:
         return ""
     at = next((n for n, (a, b) in enumerate(zip(got, right)) if a != b), min(len(got), len(right)))
-    return f"\n    ({len(got)} and {len(right)} bytes, different from byte {at}: {got[at:at + 8].hex()}, {right[at:at + 8].hex()})"
+    return (f"\n    ({len(got)} and {len(right)} bytes, different from byte {at}: "
+            f"{got[at:at + 8].hex()}, {right[at:at + 8].hex()})")
 
 
 def play(keys, items, counts=None, log=None):

@@ -1,4 +1,4 @@
-"""traffic.py - random traffic for one gateway: what hosts would send, what came back, errors about it, and what is nearly right
+"""traffic.py - random traffic for one gateway: what hosts would send, answers, errors about it, and what is nearly right
 
 A packet is made from a seed and from what is known of the gateway at that moment (the reference's tables, the packets that
 came out lately), so a sequence is a list of seeds, and still makes sense when some are left out of it. Headers that need care
@@ -26,6 +26,7 @@ ODD4 = [ipaddress.IPv4Address(a).packed for a in
          "198.18.0.1", "192.0.0.9", "192.0.0.1", "198.51.100.1", "192.88.99.1", "192.0.2.77")]
 PORTS = (1, 53, 80, 500, 1023, 1024, 5000, 40000, 65535)
 REMOTE_PORTS = (53, 80, 443, 1, 65535)
+WAITS = (1, 5, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240, 241, 299, 300, 301, 1000, 7200, 7440, 8000)
 FLAGS = (2, 2, 2, 0x12, 0x10, 0x18, 0x11, 1, 4, 0x14, 6, 0, 0xc2)
 
 CONFIGS = [
@@ -39,7 +40,7 @@ CONFIGS = [
     {"mtu6": ["1280"], "mtu4": ["1400"], "udp-timeout": ["120"], "icmp-timeout": ["90"]},
     {"mtu4": ["576"], "traffic-class": ["46"], "tcp-transitory-timeout": ["60"]},
     {"mtu": ["9000"], "udp-zero-checksum": ["drop"], "port-hold-down": ["0"]},
-    {"hairpin": ["no"], "deny": ["8.8.0.0/16"], "allow": ["203.0.113.0/24", "8.8.8.0/24", "10.0.0.0/8"]},
+    {"hairpin": ["no"], "deny": ["8.8.0.0/16"], "allow": ["203.0.113.0/24", "8.8.8.0/24", "8.0.0.0/8", "10.0.0.0/8"]},
     {"prefix": ["2001:db8:64::/64"], "allow": ["203.0.113.0/24", "10.0.0.0/8"], "tcp-established-timeout": ["8000"]},
     {"prefix": ["2001:db8:6400::/40"], "source": ["any"]},
     {"prefix": ["2001:db8:64:100::/56"]},
@@ -68,9 +69,10 @@ def chains():
     left = IPv6ExtHdrRouting(type=0, segleft=1, addresses=["2001:db8::99"])
     atomic, reserved = IPv6ExtHdrFragment(id=0x12345678), IPv6ExtHdrFragment(id=7, res1=0xff, res2=3)
     out = []
-    for parts in ([hop], [dest], [route], [hop, dest], [hop, dest, route], [atomic], [hop, atomic], [atomic, dest], [reserved], [wide],
-                  [left], [hop, left], [dest, hop], [hop] + [dest] * 7, [hop] + [dest] * 8, [wide, wide], [wide, wide, wide],
-                  [atomic, atomic]):
+    alone = [[hop], [dest], [route], [wide], [atomic], [reserved], [left]]
+    together = [[hop, dest], [hop, dest, route], [hop, atomic], [atomic, dest], [hop, left], [wide, wide]]
+    refused = [[dest, hop], [hop] + [dest] * 8, [wide, wide, wide], [atomic, atomic]]
+    for parts in alone + together + [[hop] + [dest] * 7] + refused:
         packet, last = IPv6(), 40
         for part in parts:
             last = len(bytes(packet))
@@ -82,8 +84,8 @@ def chains():
 
 def options():
     """IPv4 options, padded to words."""
-    raw = [b"\x83\x07\x04\xcb\x00\x71\x09\x01", b"\x89\x07\x08\xcb\x00\x71\x09\x01", b"\x5e\x04ab", b"\x5e\x00\0\0", b"\x5e\x05\0\0",
-           b"\0\x5e\0\0", b"\x83\x07\x07" + bytes(5), b"\x01\x83\x07\x04" + bytes(4)]
+    raw = [b"\x83\x07\x04\xcb\x00\x71\x09\x01", b"\x89\x07\x08\xcb\x00\x71\x09\x01", b"\x5e\x04ab",
+           b"\x5e\x00\0\0", b"\x5e\x05\0\0", b"\0\x5e\0\0", b"\x83\x07\x07" + bytes(5), b"\x01\x83\x07\x04" + bytes(4)]
     built = [after(IP(options=[o] * n), 20) for o, n in
              ((IPOption_NOP(), 4), (IPOption_NOP(), 40), (IPOption_RR(routers=["1.2.3.4"]), 1), (IPOption_Timestamp(), 1))]
     return raw + built
@@ -143,7 +145,7 @@ class Traffic:
         """A packet, or a number of seconds to wait."""
         self.r = r = random.Random(seed)
         if r.random() < .04:
-            return r.choice((1, 5, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240, 241, 299, 300, 301, 1000, 7200, 7440, 8000))
+            return r.choice(WAITS)
         kind = r.choices([k for k, _ in self.kinds], [w for _, w in self.kinds])[0]
         return kind() or self.outbound()
 
@@ -310,11 +312,11 @@ class Traffic:
         version = out[0] >> 4
         if r.random() < .3:
             quoted[8 if version == 4 else 7] = r.randrange(256)
-            if version == 4:
-                if r.random() < .3:  # it says that it was longer; an MTU of 0 makes that matter (RFC 1191 section 5)
-                    quoted[2:4] = struct.pack(">H", r.choice((1492, 2002, 4352, 8166)) + r.randint(-1, 1))
-                quoted[10:12] = b"\0\0"
-                quoted[10:12] = struct.pack(">H", check_of(bytes(quoted[:(quoted[0] & 15) * 4])))
+        if version == 4 and r.random() < .2:  # it says that it was longer, which matters to an MTU of 0
+            quoted[2:4] = struct.pack(">H", r.choice((1492, 1492, 2002, 4352, 8166)) + r.randint(-1, 1))
+        if version == 4:
+            quoted[10:12] = b"\0\0"
+            quoted[10:12] = struct.pack(">H", check_of(bytes(quoted[:(quoted[0] & 15) * 4])))
         quoted = bytes(quoted)
         if r.random() < .4:
             quoted = quoted[:r.choice((28, 36, 48, 60, 68, 128, 128, 528, len(quoted) - 1, r.randrange(len(quoted) + 1)))]
@@ -325,13 +327,15 @@ class Traffic:
                                     (r.choice((4, 5)), 0)))
             word = 0
             if (type_, code) == (3, 4):
-                word = r.choice((0, 68, 1240, 1259, 1260, 1261, 1280, 1400, 1480, 1500, 65535, r.randrange(65536)))
+                word = r.choice((0, 0, 0, 0, 68, 1240, 1259, 1260, 1261, 1280, 1400, 1480, 1500, 65535, r.randrange(65536)))
             elif type_ == 12:
                 word = r.randrange(24) << 24
             body = self.extended(type_ in (3, 11, 12), 4, quoted)
             length, rest = body
             message = struct.pack(">BBHI", type_, code, 0, word | length << 16) + rest
             src, dst = r.choice((HOP4, out[16:20], r.choice(ODD4))), out[12:16]
+            if r.random() < .02:
+                dst = r.choice(self.pools())
             message = checked(4, src, dst, 1, message)
             if r.random() < .02:
                 message = message[:2] + r.randbytes(2) + message[4:]
@@ -348,6 +352,8 @@ class Traffic:
         length, rest = self.extended(type_ in (1, 3), 8, quoted)
         message = struct.pack(">BBHI", type_, code, 0, word | length << 24) + rest
         src, dst = r.choice((ROUTER6, out[24:40], r.choice(HOSTS), r.choice(ODD6))), out[8:24]
+        if r.random() < .02:
+            dst = r.choice(self.ref.config.prefixes).embed(r.choice(REMOTES))
         message = checked(6, src, dst, 58, message)
         if r.random() < .02:
             message = message[:2] + r.randbytes(2) + message[4:]
@@ -373,8 +379,8 @@ class Traffic:
             src, dst = r.choice(HOSTS + ODD6[:3]), r.choice(self.ref.config.prefixes).embed(r.choice(REMOTES))
             if r.random() < .5:
                 return self.wrap6(src, dst, r.choice((0, 1, 2, 4, 41, 43, 47, 50, 51, 59, 60, 132, 135, 255)), bytes(24))
-            message = checked(6, src, dst, 58, struct.pack(">BBHI", r.randrange(100, 256), r.choice((0, 0, 1)), 0, 0) + bytes(9))
-            return self.wrap6(src, dst, 58, message)
+            message = struct.pack(">BBHI", r.randrange(100, 256), r.choice((0, 0, 1)), 0, 0) + bytes(9)
+            return self.wrap6(src, dst, 58, checked(6, src, dst, 58, message))
         src, dst = r.choice(REMOTES + ODD4[:3]), r.choice(self.pools())
         if r.random() < .5:
             return self.wrap4(src, dst, r.choice((0, 2, 4, 41, 43, 44, 47, 50, 51, 58, 59, 60, 132, 255)), bytes(24))

@@ -94,6 +94,17 @@ crash()
 		'/killed, audited|passed/p' env B="$built" tests/stress/kills.sh "${KILLS:-$(pick 10000 100)}"
 }
 
+truth()
+{
+	part '2 random traffic, each byte as the reference has it' '0 differ' differential 's/^differential: ([0-9]+ packets.*)/\1/p' \
+		make -s differential "N=$(pick 3000000 100000)"
+	if [ "$quick" ]; then
+		left_out '2 mutants of the translator caught'
+	else
+		part '2 mutants of the translator caught' '0 failed' differential-mutants "$last" tests/differential/mutants.sh
+	fi
+}
+
 storm()
 {
 	local rate=${RATE:-$(pick 50000 20000)} seconds pace
@@ -146,6 +157,7 @@ costs()
 
 row promise promised seen result
 row --- --- --- ---
+truth
 crash
 storm
 scenarios
