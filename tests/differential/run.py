@@ -163,7 +163,10 @@ def main(library, packets, seed=None, processes=2):
     seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     print(f"differential: seed {seed}", flush=True)
     begun, running, counts, reports = time.monotonic(), [], collections.Counter(), []
-    for n in range(processes):
+    if processes == 1:  # in this process, for whoever wants to measure it
+        counts, report = work(library, packets, seed)
+        reports += [report] if report else []
+    for n in range(processes if processes > 1 else 0):
         mine, its = multiprocessing.Pipe(False)
         process = multiprocessing.Process(target=child, args=(its, library, packets // processes, seed + n))
         process.start()
