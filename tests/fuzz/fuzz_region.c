@@ -73,12 +73,13 @@ static void
 as_worker(void)
 {
 	const struct layout *l = &w.layout;
+	const struct layout_owners *owners = layout_at(w.region, l->owners);
 
 	permit(0, l->counters, PROT_READ);
 	permit(l->counters, l->shards, PROT_READ | PROT_WRITE);
 	for (unsigned s = 0; s < l->g.shards; s++)
 		permit(layout_shard(l, s), layout_shard(l, s) + l->shard_size,
-		       s % l->g.workers == 0 ? PROT_READ | PROT_WRITE : PROT_NONE);
+		       owners->worker[s] == 0 ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
 static void
