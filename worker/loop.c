@@ -224,6 +224,19 @@ wait_for_work(struct loop *l)
 	handoff_awake(&l->handoff);
 }
 
+/* Move the clock hand, and send what it asks to be sent. Returns true while there is more to do in this second. */
+static bool
+expire(struct loop *l, unsigned budget)
+{
+	uint8_t room[NAT64_PROBE_SIZE];
+	struct nat64_packet probe = { .data = room };
+	bool more = nat64_expire(&l->nat64, l->now, budget, &probe);
+
+	if (probe.len > 0 && tunio_write(probe.data, probe.len))
+		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
+	return more;
+}
+
 static void
 turn(struct loop *l)
 {
@@ -239,7 +252,7 @@ turn(struct loop *l)
 	n = l->order == IMAGE_DRAIN ? 0 : from_queue(l);
 	n += from_workers(l);
 	handoff_ring(&l->handoff);
-	lap = nat64_expire(&l->nat64, l->now, n ? EXPIRE_BUSY : EXPIRE_IDLE);
+	lap = expire(l, n ? EXPIRE_BUSY : EXPIRE_IDLE);
 	if (l->now != l->leaving_at) {
 		l->leaving_at = l->now;
 		atomic_store_32(&l->line->leaving, nat64_leaving(&l->nat64));

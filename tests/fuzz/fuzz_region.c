@@ -436,7 +436,7 @@ step(void)
 	switch (op % 16) {
 	case 0:
 		w.now += jump[op / 16 % 4];
-		for (unsigned i = 0; i < 4 && nat64_expire(&successor, w.now, 1000); i++)
+		for (unsigned i = 0; i < 4 && nat64_expire(&successor, w.now, 1000, NULL); i++)
 			;
 		break;
 	case 1: take_over(); break;

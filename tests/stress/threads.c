@@ -132,7 +132,7 @@ own(void *arg)
 		for (unsigned i = 0; i < OWNERS; i++)
 			while ((len = ring_take(&o->from[i], data)) > 0)
 				translate(o, data, len);
-		nat64_expire(&o->nat64, atomic_load_32(&now_shared), 64);
+		nat64_expire(&o->nat64, atomic_load_32(&now_shared), 64, NULL);
 		scrub_turn(&o->scrub, atomic_load_32(&image.audit), atomic_load_32(&now_shared));
 		atomic_store_64(&line->progress, line->progress + 1);
 	}

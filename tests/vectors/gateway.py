@@ -47,6 +47,13 @@ class Gateway:
     def clock(self, seconds):
         self.library.vectors_clock(self.handle, seconds)
 
+    def probes(self):
+        """What the clock hand has sent since the last call."""
+        taken = []
+        while length := self.library.vectors_probe(self.handle, self.out):
+            taken.insert(0, ctypes.string_at(self.out, length))
+        return taken
+
     def configure(self, ini):
         error = ctypes.create_string_buffer(1000)
         problem = self.library.vectors_configure(self.handle, ini.encode(), error, ctypes.c_size_t(len(error)))

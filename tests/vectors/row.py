@@ -248,6 +248,18 @@ def wait(seconds):
     return lambda run: run.gateway.clock(seconds)
 
 
+def probed(*packets):
+    """The clock hand has sent exactly these probes since the last such step, in any order."""
+    def step(run):
+        want = sorted(bytes(build(p, run.ports)) for p in packets)
+        got = sorted(run.gateway.probes())
+        if len(want) != len(got):
+            raise Difference(f"probes: expected {len(want)}, got {[g.hex() for g in got]}")
+        for a, b in zip(want, got):
+            compare("probe", a, b)
+    return step
+
+
 def reload(*lines):
     return lambda run: run.gateway.configure(ini(lines))
 

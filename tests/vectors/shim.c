@@ -22,6 +22,8 @@ struct vectors {
 	void *region;
 	struct nat64 worker[CONFIG_MAX_WORKERS];
 	uint8_t *room;
+	uint8_t probe[64][NAT64_PROBE_SIZE];	/* sent by the clock hand since they were last asked for */
+	unsigned probes;
 	uint32_t now;
 };
 
@@ -30,6 +32,7 @@ void vectors_close(struct vectors *v);
 int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
 		   uint32_t *out_len, unsigned *to_worker);
 void vectors_clock(struct vectors *v, unsigned seconds);
+unsigned vectors_probe(struct vectors *v, uint8_t *out);
 const char *vectors_configure(struct vectors *v, const char *ini, char *error, size_t size);
 void vectors_restart(struct vectors *v, unsigned worker);
 const char *vectors_audit(const struct vectors *v);
@@ -166,10 +169,28 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 void
 vectors_clock(struct vectors *v, unsigned seconds)
 {
+	struct nat64_packet probe = { .len = 0 };
+	bool more;
+
 	v->now += seconds;
 	for (unsigned w = 0; w < v->layout.g.workers; w++)
-		while (nat64_expire(&v->worker[w], v->now, 1000))
-			;
+		do {
+			if (v->probes >= sizeof(v->probe) / sizeof(v->probe[0]))
+				abort();
+			probe.data = v->probe[v->probes];
+			more = nat64_expire(&v->worker[w], v->now, 1000, &probe);
+			v->probes += probe.len > 0;
+		} while (more);
+}
+
+/* Take the probe that was sent last. Returns its length, 0: there is none. */
+unsigned
+vectors_probe(struct vectors *v, uint8_t *out)
+{
+	if (v->probes == 0)
+		return 0;
+	memcpy(out, v->probe[--v->probes], NAT64_PROBE_SIZE);
+	return NAT64_PROBE_SIZE;
 }
 
 /* Every shard in which anything ever happened; most are untouched in a row, and reading them all takes its time. */

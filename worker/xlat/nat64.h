@@ -11,7 +11,7 @@
  *     static struct nat64 n;     nat64_attach(&n, region, &l, 0);       one per worker
  *     nat64_configure(&n, &config);  nat64_adopt(&n, now);
  *     for each packet            nat64_translate(&n, &packet, now);
- *     now and then               nat64_expire(&n, now, budget);
+ *     now and then               nat64_expire(&n, now, budget, &probe);
  *
  * Time is a uint32_t of seconds since the region's epoch and must not step back.
  */
@@ -24,6 +24,7 @@
 #include "shm/shard.h"
 
 #define NAT64_ICMP_BUCKETS 256
+#define NAT64_PROBE_SIZE 60		/* bytes of the largest packet that nat64_expire makes */
 
 /* An IPv6 network ready to compare with: address words as in memory. */
 struct nat64_net6 {
@@ -51,11 +52,12 @@ struct nat64 {
 	/* of its own */
 	struct {
 		uint32_t second, count;
-	} icmp_bucket[NAT64_ICMP_BUCKETS];	/* ICMP errors originated, by a keyed hash of who gets them */
+	} icmp_bucket[NAT64_ICMP_BUCKETS + 1];	/* ICMP errors originated, by a keyed hash of who gets them; the last: all */
 	uint16_t ip_id;
 	uint32_t lap;				/* the second in which the clock hand's lap began */
 	uint32_t hand_shard, hand_word;
 	bool lap_done;
+	struct nat64_packet *probe;		/* room for one, during nat64_expire */
 };
 
 struct nat64_packet {
@@ -86,8 +88,12 @@ enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet,
 /*
  * Move the clock hand: end expired sessions and bindings, release held ports. Looks at no more than `budget` words of
  * 64 ports or sessions. Returns true while this second's lap is not done.
+ *
+ * An established TCP session whose time is over goes on for tcp-closing-timeout, and its IPv6 host is asked whether it is
+ * still there (RFC 6146 section 3.5.2.2, ESTABLISHED). The packet that asks is put into probe, whose data is room for
+ * NAT64_PROBE_SIZE bytes, for the caller to send; probe->len is 0 when there is none. Without room (NULL) nobody is asked.
  */
-bool nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
+bool nat64_expire(struct nat64 *n, uint32_t now, unsigned budget, struct nat64_packet *probe);
 
 /* How many bindings of this worker's shards are on pool addresses that leave (layout_address.leaving). */
 uint32_t nat64_leaving(const struct nat64 *n);

@@ -4,6 +4,9 @@
  * The offending packet stays where it is and becomes the error's payload; the new headers go into the headroom before
  * it. How many errors one receiver gets per second is bounded by a small table of counters, addressed by a keyed hash:
  * who shares a counter with whom cannot be chosen, and nothing is ever allocated.
+ * How many there are in all is bounded too (RFC 4443 section 2.4 f). A bound that all share tells each how many the others got:
+ * send until it is reached, and count. So its height is another one every second, by up to a quarter, and only the secret key
+ * says which. Each worker has its share of it.
  * Must never: answer an ICMP error, a multicast, or a source that is not one host.
  */
 #include "shm/hash.h"
@@ -50,6 +53,31 @@ may_answer(const struct pkt *p)
 	return !addr_illegal_source4(p->src.ip4) && p->dst.ip4 >> 28 != 14 && p->dst.ip4 != UINT32_MAX;
 }
 
+/* One more in this bucket, which may hold so many per second? */
+static bool
+fill(struct nat64 *n, unsigned bucket, uint32_t most, uint32_t now)
+{
+	if (n->icmp_bucket[bucket].second != now) {
+		n->icmp_bucket[bucket].second = now;
+		n->icmp_bucket[bucket].count = 0;
+	}
+	if (n->icmp_bucket[bucket].count >= most)
+		return false;
+	n->icmp_bucket[bucket].count++;
+	return true;
+}
+
+/* This worker's share of icmp-rate-total in this second, which is one at least. */
+static uint32_t
+share(const struct nat64 *n, uint32_t now)
+{
+	uint64_t word[2] = { now, UINT64_C(1) << 32 | n->worker };
+	uint32_t most = n->config->icmp_rate_total / n->layout.g.workers;
+
+	most -= (uint32_t)(hash_words(n->secret->port_key, word, 2) % (most / 4 + 1));
+	return most ? most : 1;
+}
+
 static bool
 within_rate(struct nat64 *n, const struct pkt *p, uint32_t now)
 {
@@ -62,11 +90,7 @@ within_rate(struct nat64 *n, const struct pkt *p, uint32_t now)
 		memcpy(word, subscriber.b, 16);
 	}
 	bucket = hash_words(n->secret->port_key, word, 2) % NAT64_ICMP_BUCKETS;
-	if (n->icmp_bucket[bucket].second != now) {
-		n->icmp_bucket[bucket].second = now;
-		n->icmp_bucket[bucket].count = 0;
-	}
-	return n->icmp_bucket[bucket].count++ < n->config->icmp_rate;
+	return fill(n, bucket, n->config->icmp_rate, now) && fill(n, NAT64_ICMP_BUCKETS, share(n, now), now);
 }
 
 void
