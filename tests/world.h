@@ -51,6 +51,7 @@ world_config(void)
 		.inbound_refresh = 1, .tcp_opening_timeout = 240, .tcp_closing_timeout = 240,
 		.tcp_established_timeout = 7440, .tcp_transitory_timeout = 240, .icmp_timeout = 60,
 		.port_hold_down = 120, .traffic_class = CONFIG_COPY_TOS,
+		.max_fragments = 1024, .fragment_timeout = 2, .lowest_ipv6_mtu = 1280,
 	};
 
 	c.prefix.n = c.pool.n = c.source.n = c.allow.n = 1;

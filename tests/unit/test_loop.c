@@ -18,6 +18,7 @@
 
 #define LEN 56				/* IPv6, UDP, eight bytes */
 
+static const struct layout_kin none;
 static struct world w;
 static struct image *image;
 static struct heritage_maps maps;
@@ -121,7 +122,7 @@ who_waits_loses_nothing(void **state)
 	(void)state;
 	datagram(packet, 1, 1000);
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 0, 1)), &w.layout);
-	while (ring_put(&ring, packet, LEN))
+	while (ring_put(&ring, packet, LEN, &none))
 		;
 	memcpy(inflight_buffer(&hand, 0), packet, LEN);
 	inflight_hold(&hand, 0, LEN);
@@ -130,7 +131,7 @@ who_waits_loses_nothing(void **state)
 	inflight_hold(&hand, LAYOUT_BATCH, LEN);
 	datagram(packet, 0, 1002);
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 1, 0)), &w.layout);
-	assert_true(ring_put(&ring, packet, LEN));
+	assert_true(ring_put(&ring, packet, LEN, &none));
 
 	image->order[0] = IMAGE_STOP;
 	assert_null(loop_run(&maps, 0, false, 0));

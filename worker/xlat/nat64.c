@@ -31,9 +31,31 @@ nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned wor
 	begin[0] = worker;
 	begin[1] = n->row->counter[COUNTER_queue_packets];
 	n->ip_id = (uint16_t)hash_words(n->secret->port_key, begin, 2);
+	kept_open(&n->kept, region, &n->layout, worker);
 	for (unsigned s = 0; s < l->g.shards; s++)
 		shard_view(&n->shard[s], region, &n->layout, s);
 	return NULL;
+}
+
+bool
+nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
+{
+	int place = kept_due(&n->kept, now);
+	const uint8_t *kept;
+
+	if (place < 0)
+		return false;
+	n->taken = (uint32_t)place;
+	kept = kept_packet(&n->kept, n->taken, &packet->len);
+	memcpy(packet->data, kept, packet->len);
+	packet->kin = (struct layout_kin) { .fate = (uint8_t)atomic_load_16(&n->kept.line[place].fate) };
+	return true;
+}
+
+void
+nat64_taken(struct nat64 *n)
+{
+	kept_free_owner(&n->kept, n->taken);
 }
 
 void

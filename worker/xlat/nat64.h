@@ -11,6 +11,7 @@
  *     static struct nat64 n;     nat64_attach(&n, region, &l, 0);       one per worker
  *     nat64_configure(&n, &config);  nat64_adopt(&n, now);
  *     for each packet            nat64_translate(&n, &packet, now);
+ *     after some of them         while (nat64_due(&n, &packet, now)) { nat64_taken(&n); nat64_translate(&n, &packet, now); }
  *     now and then               nat64_expire(&n, now, budget, &probe);
  *
  * Time is a uint32_t of seconds since the region's epoch and must not step back.
@@ -20,6 +21,7 @@
 
 #include "shm/config.h"
 #include "shm/counters.h"
+#include "shm/kept.h"
 #include "shm/layout.h"
 #include "shm/shard.h"
 
@@ -53,6 +55,8 @@ struct nat64 {
 	struct {
 		uint32_t second, count;
 	} icmp_bucket[NAT64_ICMP_BUCKETS + 1];	/* ICMP errors originated, by a keyed hash of who gets them; the last: all */
+	struct kept_store kept;			/* packets that wait */
+	uint32_t taken;				/* the place that nat64_due looked at */
 	uint16_t ip_id;
 	uint32_t lap;				/* the second in which the clock hand's lap began */
 	uint32_t hand_shard, hand_word;
@@ -63,7 +67,8 @@ struct nat64 {
 struct nat64_packet {
 	uint8_t *data;		/* first byte of the IP header; LAYOUT_HEADROOM bytes before it may be overwritten */
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
-	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) to this worker */
+	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and kin to this worker */
+	struct layout_kin kin;	/* in: what it brought along from another worker or from its stay; zero when it was read. Out: as above */
 };
 
 /* Stand on an initialised region as worker number `worker`. Returns NULL, or what is wrong. */
@@ -81,9 +86,17 @@ void nat64_adopt(struct nat64 *n, uint32_t now);
 /*
  * Decide the fate of one packet of either family, in place (RFC 6146 section 3.5, RFC 7915). Afterwards data and len
  * are what is to be sent: the translated packet, an ICMP error to the sender, the packet for another worker, or
- * nothing. The verdict is not counted here.
+ * nothing. The verdict is not counted here. With NAT64_kept it waits in the region, and nat64_due() gives it back.
  */
 enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+
+/*
+ * The next kept packet that has to go on, because it was called or its time is over: copies it to packet->data, where there is room for a
+ * packet, with its length and its kin. Returns false when there is none. It is still kept until nat64_taken(), so that it is
+ * always somewhere; then comes nat64_translate(), which ends it if kin.fate says so. now UINT32_MAX: all of them.
+ */
+bool nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+void nat64_taken(struct nat64 *n);
 
 /*
  * Move the clock hand: end expired sessions and bindings, release held ports. Looks at no more than `budget` words of

@@ -134,11 +134,21 @@ translate_query(struct nat64 *n, struct work *w, struct nat64_packet *out, uint3
 	return v;
 }
 
+/* Is this the verdict of a packet that goes nowhere? Any number, for it may come from hostile memory. */
+static bool
+ends(uint8_t fate)
+{
+	return fate < NAT64_N_VERDICTS && (counters_verdict_info[fate].action == NAT64_DROP ||
+					   counters_verdict_info[fate].action == NAT64_REPLY);
+}
+
 static enum nat64_verdict
 decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 {
 	enum nat64_verdict parsed = parse_packet(&w->p, out->data, out->len), v;
 
+	if (ends(out->kin.fate))
+		return out->kin.fate;		/* it waited, and in vain */
 	if (parsed != NAT64_translated && counters_verdict_info[parsed].action != NAT64_REPLY)
 		return parsed;
 	v = classify(n, w);
@@ -162,7 +172,7 @@ pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn)
 	struct work w = { .f = { .slot = FLOW_NO_SLOT } };
 	enum nat64_verdict v = decide(n, &w, out, now);
 
-	if (turn == 0 && w.p.proto == NAT64_ICMP && w.p.has_check && v != NAT64_handed_over)
+	if (turn == 0 && w.p.proto == NAT64_ICMP && w.p.has_check && v != NAT64_handed_over && v != NAT64_kept)
 		counters_icmp_owner(n->row, w.p.from, w.p.icmp_type, w.p.icmp_code);
 
 	switch (counters_verdict_info[v].action) {
