@@ -4,7 +4,7 @@
  * A packet is here once `until` is stored, and gone once it is 0; whoever dies in between has kept it whole or not at all. The maps of
  * places in use and of packets due are private and made anew by a successor, who finds who was called by its `until`, which lies in the past then.
  * Looking for what is due costs one look at each packet a second; being called, one at each packet. Both are bounded by a
- * store that is small by design, and a source that fills its quarter of it has nothing of the others.
+ * store that is small by design (and spared where a count says that nobody waits), and a source that fills its quarter of it has nothing of the others.
  * Must never: believe a number found in the region; keep a packet without an end to its stay.
  */
 #include <string.h>
@@ -57,6 +57,7 @@ kept_open(struct kept_store *k, void *region, const struct layout *l, unsigned w
 		if (atomic_load_32(&k->line[i].until)) {
 			set(k->used, i);
 			k->of_source[k->line[i].source]++;
+			k->of_about[k->line[i].about % KEPT_ABOUTS]++;
 		}
 }
 
@@ -86,17 +87,33 @@ kept_put_owner(struct kept_store *k, const struct kept *what, const uint8_t *pac
 	atomic_store_32(&k->line[place].until, what->until ? what->until : CALLED);
 	set(k->used, (uint32_t)place);
 	k->of_source[what->source]++;
+	k->of_about[what->about % KEPT_ABOUTS]++;
 	return true;
 }
 
 int
 kept_about(const struct kept_store *k, uint64_t about, uint32_t place)
 {
-	int i = next(k->used, place, k->n);
+	int i = k->of_about[about % KEPT_ABOUTS] ? next(k->used, place, k->n) : KEPT_NONE;
 
 	while (i >= 0 && k->line[i].about != about)
 		i = next(k->used, (uint32_t)i + 1, k->n);
 	return i;
+}
+
+uint32_t
+kept_count(const struct kept_store *k, uint16_t fate, uint8_t source, uint32_t *own)
+{
+	uint32_t all = 0;
+
+	*own = 0;
+	for (int i = next(k->used, 0, k->n); i >= 0; i = next(k->used, (uint32_t)i + 1, k->n)) {
+		if (k->line[i].fate != fate)
+			continue;
+		all++;
+		*own += k->line[i].source == source;
+	}
+	return all;
 }
 
 void
@@ -138,6 +155,7 @@ kept_packet(const struct kept_store *k, uint32_t place, uint32_t *len)
 void
 kept_free_owner(struct kept_store *k, uint32_t place)
 {
+	uint16_t *about = &k->of_about[k->line[place].about % KEPT_ABOUTS];
 	uint8_t source = k->line[place].source;
 
 	if (!get(k->used, place))
@@ -147,4 +165,6 @@ kept_free_owner(struct kept_store *k, uint32_t place)
 	clear(k->due, place);
 	if (k->of_source[source] > 0)
 		k->of_source[source]--;
+	if (*about > 0)
+		--*about;
 }

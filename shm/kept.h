@@ -12,6 +12,7 @@
 
 #define KEPT_MAX 16384			/* packets of a worker, as config.def allows */
 #define KEPT_NONE (-1)
+#define KEPT_ABOUTS 4096
 
 /* What is known of a packet besides its bytes. */
 struct kept {
@@ -32,6 +33,7 @@ struct kept_store {
 	uint32_t second;		/* of the last look at who is due */
 	uint64_t used[KEPT_MAX / 64], due[KEPT_MAX / 64];
 	uint16_t of_source[256];
+	uint16_t of_about[KEPT_ABOUTS];	/* by the low bits: where there is none, nobody has to look */
 };
 
 /* Stand on what worker w keeps in a mapped region, and count it. */
@@ -54,5 +56,8 @@ void kept_free_owner(struct kept_store *k, uint32_t place);
 
 /* The next place from `place` up where a packet about this is kept, or KEPT_NONE. */
 int kept_about(const struct kept_store *k, uint64_t about, uint32_t place);
+
+/* How many packets have this fate: returns all, and sets *own to those of this source. */
+uint32_t kept_count(const struct kept_store *k, uint16_t fate, uint8_t source, uint32_t *own);
 
 #endif

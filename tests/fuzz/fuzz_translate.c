@@ -43,7 +43,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE,
+		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE, .kept = 16,
 	};
 	int fd = memfd_create("pristine", 0);
 	void *shared;
@@ -161,6 +161,18 @@ let_pass(struct nat64 *n)
 	} while (more);
 }
 
+/* What waited long enough goes on. */
+static void
+release(struct nat64 *n)
+{
+	struct nat64_packet p = { .data = buffer + LAYOUT_HEADROOM };
+
+	for (; nat64_due(n, &p, w.now); p.data = buffer + LAYOUT_HEADROOM) {
+		nat64_taken(n);
+		check_output(&p, nat64_translate(n, &p, w.now));
+	}
+}
+
 static void
 step(uint8_t control, const uint8_t *packet, uint32_t len)
 {
@@ -179,6 +191,8 @@ step(uint8_t control, const uint8_t *packet, uint32_t len)
 		for (unsigned i = 0; i < 2; i++)
 			nat64_configure(&w.worker[i], &w.config);
 	}
+	for (unsigned i = 0; i < 2; i++)
+		release(&w.worker[i]);
 	memcpy(p.data, packet, len);
 	if (control & 16 && len > 0)
 		aim(p.data, len);

@@ -327,7 +327,7 @@ int
 main(int argc, char **argv)
 {
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 64, .workers = 1, .shard_sessions = 24, .packet_size = 1500,
+		.addresses = 1, .shards = 64, .workers = 1, .shard_sessions = 24, .packet_size = 1500, .kept = 16,
 	};
 	static const uint8_t random_bytes[LAYOUT_SEED_SIZE] = { 5, 4, 3 };
 	static const uint32_t jump[] = { 0, 0, 0, 0, 1, 5, 61, 130, 301, 7500 };

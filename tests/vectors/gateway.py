@@ -47,6 +47,12 @@ class Gateway:
     def clock(self, seconds):
         self.library.vectors_clock(self.handle, seconds)
 
+    def released(self):
+        """Verdict and bytes of a kept packet that is due, or None."""
+        length = ctypes.c_uint32()
+        n = self.library.vectors_released(self.handle, self.out, ctypes.byref(length))
+        return (self.verdicts[n], ctypes.string_at(self.out, length.value)) if n >= 0 else None
+
     def probes(self):
         """What the clock hand has sent since the last call."""
         taken = []

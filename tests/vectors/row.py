@@ -260,6 +260,19 @@ def probed(*packets):
     return step
 
 
+def released(verdict=None, expected=None, times=1):
+    """A kept packet is due: this verdict, and this packet must come out. Without a verdict: none is due."""
+    def step(run):
+        for _ in range(times):
+            got = run.gateway.released()
+            if (got[0] if got else None) != verdict:
+                raise Difference(f"released: expected {verdict}, got {got[0] if got else None}")
+            want = build(expected, run.ports)
+            if got:
+                compare("released packet", bytes(free_ids(want, got[1])) if want is not None else b"", got[1])
+    return step
+
+
 def reload(*lines):
     return lambda run: run.gateway.configure(ini(lines))
 

@@ -124,9 +124,9 @@ row("endpoint-independent filtering: a third host's echo", "RFC 6146 3.5.3", ope
     send(lambda p: in4(R2) / echo4(p.a), "translated", out6(R2) / echo6(77)), count(bindings=1, sessions=2))
 row("the three protocols have tables of their own", "RFC 6146 3.1", open_udp(sport=77), open_tcp("b", sport=77),
     open_echo("c"), count(bindings=3, sessions=3),
-    drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S") if p.a != p.b else in4() / UDP(dport=1), "no_binding"))
+    drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="A") if p.a != p.b else in4() / UDP(dport=1), "no_binding"))
 row("no binding", "RFC 6146 3.5.1", drop(in4() / UDP(sport=53, dport=2000), "no_binding"),
-    drop(in4() / TCP(sport=53, dport=2000, flags="S"), "no_binding"), drop(in4() / echo4(2000), "no_binding"),
+    drop(in4() / TCP(sport=53, dport=2000, flags="A"), "no_binding"), drop(in4() / echo4(2000), "no_binding"),
     drop(in4() / echo4(2000, reply=True), "no_binding"), count(bindings=0))
 row("ports below the pool's range, and port 0", "RFC 6146 3.5", *[drop(in4() / UDP(sport=53, dport=port), "no_binding")
                                                               for port in (0, 1, 1023, 65535)])
@@ -226,7 +226,7 @@ row("static TCP: in, answer, and the other sessions of the service", "RFC 6146 3
 row("static echo", "RFC 6146 3.1", send(in4() / echo4(7), "translated", out6() / echo6(77)),
     send(in6() / echo6(77, reply=True), "translated", out4() / echo4(7, reply=True)), wait(60),
     count(sessions=0, bindings=3), config=STATICS)
-row("a static port belongs to one protocol", "RFC 6146 3.1", drop(in4() / TCP(sport=1, dport=53, flags="S"), "no_binding"),
+row("a static port belongs to one protocol", "RFC 6146 3.1", drop(in4() / TCP(sport=1, dport=53, flags="A"), "no_binding"),
     drop(in4() / UDP(sport=1, dport=80), "no_binding"), drop(in4() / echo4(53), "no_binding"), config=STATICS)
 row("a static port inside the range is never given out", "RFC 6146 3.5.1.1",
     *[open_udp(f"p{n}", sport=1000 + n) for n in range(63)],

@@ -117,8 +117,91 @@ for flags in ("A", "FA", "R", "PA", ""):
     row(f"CLOSED without a binding, flags {flags or 'none'}", "RFC 6146 3.5.2.2",
         drop(in6() / TCP(sport=40000, dport=80, flags=flags), "no_session"),
         drop(in4() / TCP(sport=80, dport=40000, flags=flags), "no_binding"), count(sessions=0, bindings=0))
-row("CLOSED without a binding, V4 SYN: silence", "RFC 6146 3.5.2.2",
-    drop(in4() / TCP(sport=80, dport=40000, flags="S"), "no_binding"), count(sessions=0, bindings=0))
+
+# CLOSED, V4 SYN that nobody lets in: kept for the subscriber's own
+ONE_PORT = "pool = 192.0.2.1 ports 2048-2048"
+ADF = "filtering = address-dependent"
+SYN4 = in4() / TCP(sport=80, dport=2048, flags="S", options=[("MSS", 1460)])
+UNREACHABLE = v4(POOL, R) / error4(3, 3, SYN4)
+SYN6 = in6() / TCP(sport=40000, dport=80, flags="S")
+OUT4 = out4() / TCP(sport=2048, dport=80, flags="S")
+PROBE_HOST = out6(hlim=64) / TCP(sport=80, dport=40000, flags="A", seq=0, ack=0, window=0)
+
+
+def error_to_a(run):
+    """3/3 to the pool address, hairpinned: 1/4 to the host that sent the SYN, with its own SYN inside."""
+    verdict, out = run.gateway.released()
+    if verdict != "syn_unanswered" or out[40:42] != bytes((1, 4)) or IPv6(out).dst != A or out[48 + 8:48 + 24] != bytes(
+            in6(A, POOL))[8:24] or out[48 + 42:48 + 44] != bytes((2050 >> 8, 2050 & 255)):
+        raise Difference(f"{verdict}: {out.hex()}")
+
+
+def syn_ack4():
+    return send(in4() / TCP(sport=80, dport=2048, flags="SA"), "translated",
+                out6() / TCP(sport=80, dport=40000, flags="SA"))
+
+
+row("V4 SYN without a binding: 6 s of silence, then 3/3 with the SYN inside", "RFC 6146 3.5.2.2, RFC 5382 REQ-4",
+    drop(SYN4, "kept"), released(), wait(5), released(), wait(1), released("syn_unanswered", UNREACHABLE), released(),
+    count(sessions=0, bindings=0), drop(SYN4, "kept"), config=ONE_PORT)
+row("tcp-incoming-syn-timeout", "RFC 5382 REQ-4", drop(SYN4, "kept"), wait(19), released(), wait(1),
+    released("syn_unanswered", UNREACHABLE), config=[ONE_PORT, "tcp-incoming-syn-timeout = 20"])
+row("tcp-incoming-syn = drop: silence for ever", "RFC 5382 REQ-4 a", drop(SYN4, "no_binding"), wait(6), released(),
+    config=[ONE_PORT, "tcp-incoming-syn = drop"])
+row("a SYN that comes again while it is kept adds nothing", "RFC 5382 REQ-4", drop(SYN4, "kept"), wait(3),
+    drop(SYN4, "no_binding"), wait(3), released("syn_unanswered", UNREACHABLE), released(), config=ONE_PORT)
+row("V4 INIT, V6 SYN: established, the kept SYN is discarded", "RFC 6146 3.5.2.2, RFC 5382 REQ-2, REQ-4",
+    drop(SYN4, "kept"), wait(5), send(SYN6, "translated", OUT4), released("syn_discarded"), released(),
+    syn_ack4(), wait(6), released(), wait(EST - 7), count(sessions=1), probed(), wait(1), probed(PROBE_HOST),
+    config=ONE_PORT)
+row("V4 INIT, V6 SYN: the state is ESTABLISHED at once", "RFC 6146 3.5.2.2", drop(SYN4, "kept"),
+    send(SYN6, "translated", OUT4), released("syn_discarded"), wait(EST), count(sessions=1), probed(PROBE_HOST),
+    config=ONE_PORT)
+row("V6 SYN to another port, or another host, does not meet it", "RFC 6146 3.5.2.2", drop(SYN4, "kept"),
+    send(in6() / TCP(sport=40000, dport=81, flags="S"), "translated", out4() / TCP(sport=2048, dport=81, flags="S")),
+    send(in6(dst=R2) / TCP(sport=40000, dport=80, flags="S"), "translated",
+         out4(dst=R2) / TCP(sport=2048, dport=80, flags="S")), wait(6), released("syn_unanswered", UNREACHABLE),
+    wait(234), count(sessions=0), config=ONE_PORT)
+row("V4 SYN, in the BIB, address-dependent: kept, and met", "RFC 6146 3.5.2.2",
+    open_tcp(dst=R2), drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S"), "kept"), wait(2),
+    send(SYN6, "translated", lambda p: out4() / TCP(sport=p.a, dport=80, flags="S")), released("syn_discarded"),
+    send(lambda p: in4() / TCP(sport=80, dport=p.a, flags="SA"), "translated",
+         out6() / TCP(sport=80, dport=40000, flags="SA")),
+    send(in6() / TCP(sport=40000, dport=80, flags="SA"), "translated",
+         lambda p: out4() / TCP(sport=p.a, dport=80, flags="SA")), wait(300), count(sessions=1), config=ADF)
+row("V4 SYN, in the BIB, address-dependent: kept, and not met", "RFC 6146 3.5.2.2",
+    open_tcp(dst=R2), drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S"), "kept"), wait(5),
+    drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S"), "filtered"), wait(1),
+    released("syn_unanswered", lambda p: v4(POOL, R) / error4(3, 3, in4() / TCP(sport=80, dport=p.a, flags="S"))),
+    wait(234), count(sessions=0, bindings=0), config=ADF)
+row("only a SYN is kept: not what may be an answer to somebody else's", "RFC 6146 3.5.2.2",
+    *[drop(in4() / TCP(sport=80, dport=2048, flags=flags), "no_binding") for flags in ("SA", "SR", "SF", "A", "R", "F", "")],
+    drop(in4() / UDP(sport=80, dport=2048), "no_binding"), wait(6), released(), config=ONE_PORT)
+row("kept SYNs survive the death of the worker", "availability", drop(SYN4, "kept"), wait(3), restart(), released(), wait(3),
+    released("syn_unanswered", UNREACHABLE), config=ONE_PORT)
+row("a kept SYN is met although its worker died", "availability", drop(SYN4, "kept"), restart(),
+    send(SYN6, "translated", OUT4), restart(), released("syn_discarded"), released(), config=ONE_PORT)
+row("one source may keep so many SYNs, all together so many", "RFC 6146 5.3",
+    *[drop(in4() / TCP(sport=n, dport=2048, flags="S"), "kept") for n in range(2)],
+    *[drop(in4() / TCP(sport=n, dport=2048, flags="S"), "no_binding") for n in range(2, 9)],
+    *[drop(in4(f"203.0.113.{n}") / TCP(sport=80, dport=2048, flags="S"), "kept") for n in range(20, 34)],
+    *[drop(in4(f"203.0.113.{n}") / TCP(sport=80, dport=2048, flags="S"), "no_binding") for n in range(34, 60)],
+    wait(1), drop(in4(R2) / TCP(sport=80, dport=2048, flags="S"), "no_binding"), wait(5),
+    lambda run: [run.gateway.released() for _ in range(16)], released(), drop(SYN4, "kept"),
+    config=[ONE_PORT, "max-fragments = 64"])
+row("the answers to SYNs are limited like all", "RFC 5508 REQ-10", drop(SYN4, "kept"),
+    drop(in4() / TCP(sport=81, dport=2048, flags="S"), "kept"), wait(6), lambda run: run.gateway.released(),
+    released("syn_unanswered"), count(icmp_limited=1), config=[ONE_PORT, "icmp-rate = 1"])
+row("hairpin: two hosts that open to each other at the same time", "RFC 5382 REQ-2, REQ-8",
+    open_tcp("a", A, 700), open_tcp("b", B, 701),
+    drop(lambda p: in6(A, POOL) / TCP(sport=700, dport=p.b, flags="S"), "kept"),
+    send(lambda p: in6(B, POOL) / TCP(sport=701, dport=p.a, flags="S"), "translated",
+         lambda p: out6(POOL, A, hlim=62) / TCP(sport=p.b, dport=700, flags="S")), released("syn_discarded"),
+    send(lambda p: in6(A, POOL) / TCP(sport=700, dport=p.b, flags="SA"), "translated",
+         lambda p: out6(POOL, B, hlim=62) / TCP(sport=p.a, dport=701, flags="SA")), config=ADF)
+row("hairpin: the SYN that nobody met is answered to the IPv6 host", "RFC 6146 3.8",
+    drop(in6(A, POOL) / TCP(sport=700, dport=2050, flags="S"), "kept", learn="a"), wait(6),
+    lambda run: error_to_a(run), config="pool = 192.0.2.1 ports 2048-2051")
 
 # Dynamic bindings, and the keys
 row("a dynamic binding goes with its session", "RFC 6146 3.5.2", open_tcp(), wait(239),

@@ -31,6 +31,7 @@ struct vectors *vectors_open(const char *ini, char *error, size_t size);
 void vectors_close(struct vectors *v);
 int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
 		   uint32_t *out_len, unsigned *to_worker);
+int vectors_released(struct vectors *v, uint8_t *out, uint32_t *out_len);
 void vectors_clock(struct vectors *v, unsigned seconds);
 unsigned vectors_probe(struct vectors *v, uint8_t *out);
 const char *vectors_configure(struct vectors *v, const char *ini, char *error, size_t size);
@@ -163,6 +164,25 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 		return -2;
 	memcpy(out, p.data, p.len);
 	return verdict;
+}
+
+/* Go on with a kept packet that is due. Returns its verdict, or -1: there is none. */
+int
+vectors_released(struct vectors *v, uint8_t *out, uint32_t *out_len)
+{
+	struct nat64_packet p = { .data = v->room + LAYOUT_HEADROOM };
+	int verdict;
+
+	for (unsigned w = 0; w < v->layout.g.workers; w++) {
+		if (!nat64_due(&v->worker[w], &p, v->now))
+			continue;
+		nat64_taken(&v->worker[w]);
+		verdict = (int)nat64_translate(&v->worker[w], &p, v->now);
+		*out_len = p.len;
+		memcpy(out, p.data, p.len);
+		return verdict;
+	}
+	return -1;
 }
 
 /* Let seconds pass, and every worker's clock hand make its lap of the last one. */

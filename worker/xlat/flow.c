@@ -15,6 +15,7 @@
 #include "shm/session.h"
 #include "worker/xlat/flow.h"
 #include "worker/xlat/policy.h"
+#include "worker/xlat/syn.h"
 #include "worker/xlat/tcpstate.h"
 
 static enum nat64_verdict
@@ -80,17 +81,30 @@ lifetime(const struct nat64 *n, uint8_t proto, uint8_t timer)
 	return timer == TCPSTATE_CLOSING ? c->tcp_closing_timeout : c->tcp_established_timeout;
 }
 
+/* An IPv6 host opens a session from a pool port. If a SYN of the other end waits there, both have opened (V4 INIT, V6 SYN). */
+static void
+meet(struct nat64 *n, const struct flow *f, uint32_t ip4, uint16_t port4, struct record_first *first, uint32_t now)
+{
+	struct tcpstate_move move = tcpstate_next(TCP_v4_init, f->from, PKT_SYN);
+
+	if (first->tcp != TCP_v6_init || !syn_met_owner(n, f, ip4, port4))
+		return;
+	first->tcp = move.state;
+	first->expires = now + lifetime(n, f->proto, move.timer);
+}
+
 #define ADDRESS_TRIES 16	/* pool addresses to ask for a port before giving up; bounds the cost of a full pool */
 
 /* A new binding: a port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any. */
 static enum nat64_verdict
-create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32_t now)
+create(struct nat64 *n, struct flow *f, struct record_first *first, uint32_t now)
 {
 	struct shard *s = &n->shard[f->shard];
 	struct record_key key = { f->own.ip6, f->own.port, f->proto };
 	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
 	uint32_t count = n->header->addresses_used, address, tries = 0, slot = POOL_NONE;
 	uint64_t word[2];
+	uint16_t port;
 
 	if (!session_room(s))
 		return NAT64_sessions_full;
@@ -105,8 +119,9 @@ create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32
 	if (slot == POOL_NONE)
 		return NAT64_ports_exhausted;
 	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;
-	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4,
-				pool_port(&n->layout, n->secret, f->shard, slot), first, now))
+	port = pool_port(&n->layout, n->secret, f->shard, slot);
+	meet(n, f, n->header->address[address].ip4, port, first, now);
+	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4, port, first, now))
 		return NAT64_index_full;
 	f->slot = slot;
 	return NAT64_translated;
@@ -182,6 +197,7 @@ begin(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 		return f->slot == FLOW_NO_SLOT ? NAT64_no_session : NAT64_translated;
 	if (f->slot == FLOW_NO_SLOT)
 		return create(n, f, &first, now);
+	meet(n, f, s->records[f->slot].ip4, s->records[f->slot].port4, &first, now);
 	number = session_add_owner(s, n->secret->index_key, (uint32_t)f->slot, &first);
 	if (number == SESSION_NONE)
 		return NAT64_sessions_full;

@@ -49,6 +49,8 @@ nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
 	kept = kept_packet(&n->kept, n->taken, &packet->len);
 	memcpy(packet->data, kept, packet->len);
 	packet->kin = (struct layout_kin) { .fate = (uint8_t)atomic_load_16(&n->kept.line[place].fate) };
+	if (now == UINT32_MAX && packet->kin.fate == NAT64_syn_unanswered)
+		packet->kin.fate = NAT64_syn_discarded;		/* its time is not over: no answer yet (RFC 5382 REQ-4) */
 	return true;
 }
 

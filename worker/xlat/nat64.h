@@ -57,6 +57,7 @@ struct nat64 {
 	} icmp_bucket[NAT64_ICMP_BUCKETS + 1];	/* ICMP errors originated, by a keyed hash of who gets them; the last: all */
 	struct kept_store kept;			/* packets that wait */
 	uint32_t taken;				/* the place that nat64_due looked at */
+	uint32_t syns_full;			/* the last second in which no more SYNs could be kept */
 	uint16_t ip_id;
 	uint32_t lap;				/* the second in which the clock hand's lap began */
 	uint32_t hand_shard, hand_word;

@@ -38,6 +38,8 @@ message_for(enum nat64_side from, enum nat64_verdict why)
 		return (struct message) { 4, 0 };
 	case NAT64_source_route:
 		return (struct message) { 3, 5 };
+	case NAT64_syn_unanswered:		/* RFC 6146 section 3.5.2.2 */
+		return (struct message) { 3, 3 };
 	default:				/* RFC 7915 sections 4.4 and 5.4 */
 		return ip6 ? (struct message) { 1, 1 } : (struct message) { 3, 13 };
 	}

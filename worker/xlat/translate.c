@@ -19,6 +19,7 @@
 #include "worker/xlat/parse.h"
 #include "worker/xlat/policy.h"
 #include "worker/xlat/reply.h"
+#include "worker/xlat/syn.h"
 
 #define MAX_PASSES 3
 
@@ -124,6 +125,8 @@ translate_query(struct nat64 *n, struct work *w, struct nat64_packet *out, uint3
 	enum nat64_verdict v = flow_bind(n, &w->f, &w->p, now);
 	struct pkt_end subscriber, remote;
 
+	if (v == NAT64_no_binding || v == NAT64_filtered)
+		return syn_keep_owner(n, &w->f, &w->p, v, now);
 	if (v != NAT64_translated)
 		return v;
 	flow_ends(n, &w->f, &subscriber, &remote);
@@ -147,10 +150,10 @@ decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 {
 	enum nat64_verdict parsed = parse_packet(&w->p, out->data, out->len), v;
 
-	if (ends(out->kin.fate))
-		return out->kin.fate;		/* it waited, and in vain */
 	if (parsed != NAT64_translated && counters_verdict_info[parsed].action != NAT64_REPLY)
 		return parsed;
+	if (ends(out->kin.fate))
+		return out->kin.fate;		/* it waited, and in vain */
 	v = classify(n, w);
 	if (v != NAT64_translated)
 		return v;
@@ -208,8 +211,10 @@ nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
 	enum nat64_verdict verdict = pass(n, packet, now, 0);
 
 	for (unsigned turn = 1; turn < MAX_PASSES && verdict != NAT64_handed_over && for_pool(n, packet); turn++) {
-		enum nat64_verdict v = pass(n, packet, now, turn);
+		enum nat64_verdict v;
 
+		packet->kin = (struct layout_kin) { 0 };	/* was of what the first pass took in */
+		v = pass(n, packet, now, turn);
 		/* An error on its way back keeps the verdict that caused it. */
 		if (counters_verdict_info[verdict].action != NAT64_REPLY || v == NAT64_handed_over)
 			verdict = v;
