@@ -119,6 +119,35 @@ a_quarter_for_one(void **state)
 	assert_int_equal(kept_about(&k, 999, 1), KEPT_NONE);
 }
 
+/* Counting and looking up agree with what is there, also after a successor counted anew, and abouts that share a count. */
+static void
+counted(void **state)
+{
+	uint32_t own;
+
+	(void)state;
+	assert_int_equal(kept_count(&k, 7, 1, &own) + own, 0);
+	for (unsigned i = 0; i < 12; i++)
+		assert_true(put(i * KEPT_ABOUTS, 1, 100, (uint8_t)(i % 3)));
+	for (unsigned round = 0; round < 2; round++, kept_open(&k, base, &l, 1)) {
+		assert_int_equal(kept_count(&k, 7, 1, &own), 12);
+		assert_int_equal(own, 4);
+		assert_int_equal(kept_count(&k, 8, 1, &own) + own, 0);
+		for (unsigned i = 0; i < 12; i++)
+			assert_int_equal(kept_about(&k, i * KEPT_ABOUTS, 0), i);
+		assert_int_equal(kept_about(&k, 12 * KEPT_ABOUTS, 0), KEPT_NONE);
+		assert_int_equal(kept_about(&k, 1, 0), KEPT_NONE);
+	}
+	kept_call_owner(&k, 0, 8);
+	assert_int_equal(kept_count(&k, 7, 0, &own), 11);
+	assert_int_equal(own, 3);
+	take(10, 0, 1, 8);
+	for (unsigned i = 1; i < 12; i++)
+		take(100, i * KEPT_ABOUTS, 1, 7);
+	for (unsigned i = 0; i < KEPT_ABOUTS; i++)
+		assert_int_equal(k.of_about[i], 0);
+}
+
 static void
 too_large(void **state)
 {
@@ -197,6 +226,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(time_is_over, open_store, close_store),
 		cmocka_unit_test_setup_teardown(called, open_store, close_store),
 		cmocka_unit_test_setup_teardown(a_quarter_for_one, open_store, close_store),
+		cmocka_unit_test_setup_teardown(counted, open_store, close_store),
 		cmocka_unit_test_setup_teardown(too_large, open_store, close_store),
 		cmocka_unit_test_setup_teardown(successor, open_store, close_store),
 		cmocka_unit_test_setup_teardown(died_while_keeping, open_store, close_store),
