@@ -4,7 +4,7 @@
  * The offending packet stays where it is and becomes the error's payload; the new headers go into the headroom before
  * it. How many errors one receiver gets per second is bounded by a small table of counters, addressed by a keyed hash:
  * who shares a counter with whom cannot be chosen, and nothing is ever allocated.
- * Must never: answer an ICMP error, a multicast, or a source that is not one host.
+ * Must never: answer an ICMP error, a later fragment, a multicast, or a source that is not one host.
  */
 #include "shm/hash.h"
 #include "worker/xlat/emit.h"
@@ -43,7 +43,7 @@ message_for(enum nat64_side from, enum nat64_verdict why)
 static bool
 may_answer(const struct pkt *p)
 {
-	if (p->icmp_error)
+	if (p->icmp_error || p->at > 0)		/* of fragments only the first is answered (RFC 1122 section 3.2.2) */
 		return false;
 	if (p->from == NAT64_FROM_IP6)
 		return !addr_illegal_source6(&p->src.ip6) && p->dst.ip6.b[0] != 0xff;
@@ -81,7 +81,7 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 	struct pkt_end router = { .ip6 = n->config->router6, .ip4 = n->config->router4 };
 	struct emit_header h = {
 		.src = &router, .dst = &p->src, .payload = PKT_ICMP_HEADER + (p->len < room ? p->len : room),
-		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP, .id = n->ip_id++,
+		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP,
 	};
 
 	out->len = 0;
@@ -91,6 +91,8 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 		counters_add_owner(&n->row->counter[COUNTER_icmp_limited], 1);
 		return;
 	}
+	if (!ip6)
+		h.id = emit_id(n, router.ip4, p->src.ip4, h.proto);
 	icmp[0] = m.type;
 	icmp[1] = m.code;
 	for (unsigned i = 0; i < 4; i++)
