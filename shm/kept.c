@@ -102,13 +102,13 @@ kept_about(const struct kept_store *k, uint64_t about, uint32_t place)
 }
 
 uint32_t
-kept_count(const struct kept_store *k, uint16_t fate, uint8_t source, uint32_t *own)
+kept_count(const struct kept_store *k, uint8_t fate, uint8_t source, uint32_t *own)
 {
 	uint32_t all = 0;
 
 	*own = 0;
 	for (int i = next(k->used, 0, k->n); i >= 0; i = next(k->used, (uint32_t)i + 1, k->n)) {
-		if (k->line[i].fate != fate)
+		if (k->line[i].kin.fate != fate)
 			continue;
 		all++;
 		*own += k->line[i].source == source;
@@ -117,10 +117,14 @@ kept_count(const struct kept_store *k, uint16_t fate, uint8_t source, uint32_t *
 }
 
 void
-kept_call_owner(struct kept_store *k, uint64_t about, uint16_t fate)
+kept_call_owner(struct kept_store *k, uint64_t about, const struct layout_kin *kin)
 {
+	uint64_t word;
+
+	_Static_assert(sizeof(word) == sizeof(*kin) && offsetof(struct kept, kin) % sizeof(word) == 0, "one store");
+	memcpy(&word, kin, sizeof(word));
 	for (int i = kept_about(k, about, 0); i >= 0; i = kept_about(k, about, (uint32_t)i + 1)) {
-		atomic_store_16(&k->line[i].fate, fate);
+		atomic_store_64((uint64_t *)(void *)&k->line[i].kin, word);
 		atomic_store_32(&k->line[i].until, CALLED);
 		set(k->due, (uint32_t)i);
 	}
@@ -143,7 +147,7 @@ kept_due(struct kept_store *k, uint32_t now)
 	return first;
 }
 
-const uint8_t *
+uint8_t *
 kept_packet(const struct kept_store *k, uint32_t place, uint32_t *len)
 {
 	uint32_t said = k->line[place].len;

@@ -63,8 +63,19 @@ ranges(const struct kin *k)
 	return n < KIN_RANGES ? n : KIN_RANGES;
 }
 
-enum kin_note
-kin_note_owner(struct kin *k, uint32_t at, uint32_t len, bool more)
+uint32_t
+kin_range(const struct kin *k, uint32_t at, uint32_t len)
+{
+	uint32_t n = ranges(k);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (k->range[i].at * 8u == at && k->range[i].len == len)
+			return i;
+	return KIN_RANGES;
+}
+
+enum kin_news
+kin_news(const struct kin *k, uint32_t at, uint32_t len, bool more)
 {
 	uint32_t end = at + len, n = ranges(k), furthest = 0;
 
@@ -77,15 +88,22 @@ kin_note_owner(struct kin *k, uint32_t at, uint32_t len, bool more)
 			return KIN_CONTRADICTS;
 		furthest = to > furthest ? to : furthest;
 	}
-	if (more ? k->whole && end > k->whole : (k->whole && end != k->whole) || end < furthest)
+	if (more ? k->whole && end >= k->whole : (k->whole && end != k->whole) || end < furthest)
 		return KIN_CONTRADICTS;
+	return n == KIN_RANGES ? KIN_TOO_MANY : KIN_NEW;
+}
+
+void
+kin_note_owner(struct kin *k, uint32_t at, uint32_t len, bool more)
+{
+	uint32_t n = ranges(k);
+
 	if (n == KIN_RANGES)
-		return KIN_TOO_MANY;
+		return;
 	if (!more)
-		k->whole = (uint16_t)end;
+		k->whole = (uint16_t)(at + len);
 	k->range[n] = (struct kin_range) { (uint16_t)(at / 8), (uint16_t)len };
 	atomic_store_32(&k->ranges, n + 1);
-	return KIN_NEW;
 }
 
 bool

@@ -61,15 +61,21 @@ struct kin *kin_find(struct kin_bucket *b, uint64_t tag, uint32_t now);
  */
 struct kin *kin_make_owner(struct kin_bucket *b, uint64_t tag, bool first, uint32_t now, uint32_t until, uint64_t *lost);
 
-/* What kin_note_owner has to say of a fragment. */
-enum kin_note {
-	KIN_NEW,			/* it was not seen before, and is noted */
+/* What a fragment is to those seen before. */
+enum kin_news {
+	KIN_NEW,			/* not seen before */
 	KIN_AGAIN,			/* exactly this one was seen */
 	KIN_CONTRADICTS,		/* it overlaps another one, or ends where the packet does not */
 	KIN_TOO_MANY,
 };
-/* Note a fragment of len bytes at byte `at`, which is a multiple of 8; more: it is not the last one. */
-enum kin_note kin_note_owner(struct kin *k, uint32_t at, uint32_t len, bool more);
+/* A fragment of len bytes, at least one, at byte `at`, which is a multiple of 8; more: it is not the last one. */
+enum kin_news kin_news(const struct kin *k, uint32_t at, uint32_t len, bool more);
+
+/* Note a fragment that is KIN_NEW. */
+void kin_note_owner(struct kin *k, uint32_t at, uint32_t len, bool more);
+
+/* The number of the range at this byte, below KIN_RANGES, or KIN_RANGES. */
+uint32_t kin_range(const struct kin *k, uint32_t at, uint32_t len);
 
 /* Has every byte been seen? */
 bool kin_complete(const struct kin *k);

@@ -37,6 +37,7 @@ struct loop {
 	struct layout_worker *line;
 	uint32_t packet_size, generation, now, leaving_at;
 	bool gone;			/* the device was deleted: there is nothing to read, ever */
+	uint8_t piece[65536];		/* of a packet that is cut */
 };
 
 static uint32_t
@@ -110,6 +111,25 @@ mark_busy(const struct loop *l)
 		atomic_store_64(&l->line->busy, l->line->progress);
 }
 
+/* Write a packet, whole or in pieces. */
+static bool
+write_out(struct loop *l, const struct nat64_packet *p)
+{
+	uint32_t at = 0, len;
+	bool fine = true;
+
+	if (p->cut == 0) {
+		fine = tunio_write(p->data, p->len);
+		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
+		return fine;
+	}
+	while (fine && (len = nat64_piece(p, &at, l->piece)) > 0) {
+		fine = tunio_write(l->piece, len);
+		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
+	}
+	return fine;
+}
+
 /* The fate of the packet of len bytes in buffer i: translate, hand over or write, count. */
 static void
 packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
@@ -124,11 +144,8 @@ packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
 	if (verdict == NAT64_handed_over) {
 		if (!hand_over(l, &p, i))
 			verdict = NAT64_handover_full;
-	} else if (p.len > 0) {
-		if (tunio_write(p.data, p.len))
-			counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
-		else if (verdict == NAT64_translated)
-			verdict = NAT64_write_failed;
+	} else if (p.len > 0 && !write_out(l, &p) && verdict == NAT64_translated) {
+		verdict = NAT64_write_failed;
 	}
 	count(l, from, verdict, len, source);
 	inflight_done(&l->inflight, i);

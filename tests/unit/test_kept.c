@@ -39,7 +39,7 @@ close_store(void **state)
 static bool
 put(uint64_t about, uint16_t note, uint32_t until, uint8_t source)
 {
-	struct kept what = { .until = until, .len = 100 + note, .about = about, .note = note, .fate = 7, .source = source };
+	struct kept what = { .until = until, .len = 100 + note, .about = about, .note = note, .kin.fate = 7, .source = source };
 
 	memset(packet, (int)(about + note), sizeof(packet));
 	return kept_put_owner(&k, &what, packet);
@@ -58,7 +58,7 @@ take(uint32_t now, uint64_t about, uint16_t note, uint16_t fate)
 	assert_int_equal(len, 100 + note);
 	assert_int_equal(data[0], (about + note) & 0xff);
 	assert_int_equal(data[len - 1], (about + note) & 0xff);
-	assert_int_equal(k.line[place].fate, fate);
+	assert_int_equal(k.line[place].kin.fate, fate);
 	kept_free_owner(&k, (uint32_t)place);
 }
 
@@ -91,9 +91,9 @@ called(void **state)
 	assert_true(put(2, 5, 100, 0));
 	assert_true(put(1, 0, 100, 0));
 	assert_true(put(1, 4, 100, 0));
-	kept_call_owner(&k, 3, 0);
+	kept_call_owner(&k, 3, &(struct layout_kin) { .fate = 0 });
 	assert_none(10);
-	kept_call_owner(&k, 1, 0);
+	kept_call_owner(&k, 1, &(struct layout_kin) { .fate = 0 });
 	take(10, 1, 0, 0);		/* whose note is 0 comes first */
 	take(10, 1, 5, 0);
 	take(10, 1, 4, 0);
@@ -112,7 +112,7 @@ a_quarter_for_one(void **state)
 	for (unsigned i = (KEPT + 3) / 4; i < KEPT; i++)
 		assert_true(put(i, 1, 100, (uint8_t)(10 + i)));
 	assert_false(put(99, 1, 100, 6));
-	kept_call_owner(&k, 0, 0);
+	kept_call_owner(&k, 0, &(struct layout_kin) { .fate = 0 });
 	take(10, 0, 1, 0);
 	assert_true(put(999, 1, 100, 5));
 	assert_int_equal(kept_about(&k, 999, 0), 0);
@@ -138,7 +138,7 @@ counted(void **state)
 		assert_int_equal(kept_about(&k, 12 * KEPT_ABOUTS, 0), KEPT_NONE);
 		assert_int_equal(kept_about(&k, 1, 0), KEPT_NONE);
 	}
-	kept_call_owner(&k, 0, 8);
+	kept_call_owner(&k, 0, &(struct layout_kin) { .fate = 8 });
 	assert_int_equal(kept_count(&k, 7, 0, &own), 11);
 	assert_int_equal(own, 3);
 	take(10, 0, 1, 8);
@@ -165,7 +165,7 @@ successor(void **state)
 	(void)state;
 	for (unsigned i = 0; i < (KEPT + 3) / 4; i++)
 		assert_true(put(i, (uint16_t)(i % 2), 100, 5));
-	kept_call_owner(&k, 6, 3);
+	kept_call_owner(&k, 6, &(struct layout_kin) { .fate = 3 });
 	kept_open(&k, base, &l, 0);
 	assert_none(200);
 	kept_open(&k, base, &l, 1);
@@ -208,7 +208,7 @@ hostile_sibling(void **state)
 		if (round % 100 == 0)
 			kept_open(&k, base, &l, 1);
 		put(round, (uint16_t)(round % 3), round + 2, (uint8_t)x);
-		kept_call_owner(&k, round - 1, 0);
+		kept_call_owner(&k, round - 1, &(struct layout_kin) { .fate = 0 });
 		place = kept_due(&k, round);
 		assert_true(place < KEPT);
 		if (place < 0)

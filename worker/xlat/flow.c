@@ -232,6 +232,22 @@ flow_bind(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 	return NAT64_translated;
 }
 
+enum nat64_verdict
+flow_follow(const struct nat64 *n, struct flow *f)
+{
+	const struct shard *s = &n->shard[f->shard];
+	uint32_t number;
+
+	if (f->slot == FLOW_NO_SLOT)
+		return NAT64_no_session;
+	number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
+	if (number == SESSION_NONE && f->proto != NAT64_TCP)
+		return NAT64_no_session;
+	if (!may_come(n, f, number == SESSION_NONE ? 0 : *session_place(s, (uint32_t)f->slot, number).via))
+		return NAT64_source_illegal;
+	return number != SESSION_NONE || lets_in(n, f) ? NAT64_translated : NAT64_filtered;
+}
+
 bool
 flow_known(const struct nat64 *n, struct flow *f)
 {

@@ -22,11 +22,13 @@
 #include "shm/config.h"
 #include "shm/counters.h"
 #include "shm/kept.h"
+#include "shm/kin.h"
 #include "shm/layout.h"
 #include "shm/shard.h"
 
 #define NAT64_ICMP_BUCKETS 256
 #define NAT64_PROBE_SIZE 60		/* bytes of the largest packet that nat64_expire makes */
+#define NAT64_ID_COUNTERS 1024
 
 /* An IPv6 network ready to compare with: address words as in memory. */
 struct nat64_net6 {
@@ -56,9 +58,10 @@ struct nat64 {
 		uint32_t second, count;
 	} icmp_bucket[NAT64_ICMP_BUCKETS + 1];	/* ICMP errors originated, by a keyed hash of who gets them; the last: all */
 	struct kept_store kept;			/* packets that wait */
+	struct kin_bucket *kin;			/* [layout.kin_buckets] */
 	uint32_t taken;				/* the place that nat64_due looked at */
 	uint32_t syns_full;			/* the last second in which no more SYNs could be kept */
-	uint16_t ip_id;
+	uint16_t ip_id[NAT64_ID_COUNTERS];	/* by a keyed hash of addresses and protocol; see emit_id */
 	uint32_t lap;				/* the second in which the clock hand's lap began */
 	uint32_t hand_shard, hand_word;
 	bool lap_done;
@@ -68,6 +71,7 @@ struct nat64 {
 struct nat64_packet {
 	uint8_t *data;		/* first byte of the IP header; LAYOUT_HEADROOM bytes before it may be overwritten */
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
+	uint32_t cut;		/* out: 0: send it as it is; otherwise in pieces of at most so many bytes, see nat64_piece */
 	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and kin to this worker */
 	struct layout_kin kin;	/* in: what it brought along from another worker or from its stay; zero when it was read. Out: as above */
 };
@@ -90,6 +94,12 @@ void nat64_adopt(struct nat64 *n, uint32_t now);
  * nothing. The verdict is not counted here. With NAT64_kept it waits in the region, and nat64_due() gives it back.
  */
 enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+
+/*
+ * The next piece of a packet that must be cut, into out, which has room for packet->cut bytes; *at is 0 for the first one. Returns
+ * its length, or 0 when there is no more. The packet stays as it is (RFC 791 section 3.2, RFC 8200 section 4.5).
+ */
+uint32_t nat64_piece(const struct nat64_packet *packet, uint32_t *at, uint8_t *out);
 
 /*
  * The next kept packet that has to go on, because it was called or its time is over: copies it to packet->data, where there is room for a

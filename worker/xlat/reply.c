@@ -7,7 +7,7 @@
  * How many there are in all is bounded too (RFC 4443 section 2.4 f). A bound that all share tells each how many the others got:
  * send until it is reached, and count. So its height is another one every second, by up to a quarter, and only the secret key
  * says which. Each worker has its share of it.
- * Must never: answer an ICMP error, a multicast, or a source that is not one host.
+ * Must never: answer an ICMP error, a later fragment, a multicast, or a source that is not one host.
  */
 #include "shm/hash.h"
 #include "worker/xlat/emit.h"
@@ -48,7 +48,7 @@ message_for(enum nat64_side from, enum nat64_verdict why)
 static bool
 may_answer(const struct pkt *p)
 {
-	if (p->icmp_error)
+	if (p->icmp_error || p->at > 0)		/* of fragments only the first is answered (RFC 1122 section 3.2.2) */
 		return false;
 	if (p->from == NAT64_FROM_IP6)
 		return !addr_illegal_source6(&p->src.ip6) && p->dst.ip6.b[0] != 0xff;
@@ -107,7 +107,7 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 	struct pkt_end router = { .ip6 = n->config->router6, .ip4 = n->config->router4 };
 	struct emit_header h = {
 		.src = &router, .dst = &p->src, .payload = PKT_ICMP_HEADER + (p->len < room ? p->len : room),
-		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP, .id = n->ip_id++,
+		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP,
 	};
 
 	out->len = 0;
@@ -117,6 +117,8 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 		counters_add_owner(&n->row->counter[COUNTER_icmp_limited], 1);
 		return;
 	}
+	if (!ip6)
+		h.id = emit_id(n, router.ip4, p->src.ip4, h.proto);
 	icmp[0] = m.type;
 	icmp[1] = m.code;
 	for (unsigned i = 0; i < 4; i++)

@@ -51,10 +51,10 @@ enum nat64_verdict
 syn_keep_owner(struct nat64 *n, const struct flow *f, const struct pkt *p, enum nat64_verdict refused, uint32_t now)
 {
 	struct kept line = {
-		.until = now + n->config->tcp_incoming_syn_timeout, .len = p->len, .fate = NAT64_syn_unanswered,
+		.until = now + n->config->tcp_incoming_syn_timeout, .len = p->len, .kin.fate = NAT64_syn_unanswered,
 	};
 
-	if (p->proto != NAT64_TCP || (p->tcp_flags & (PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) != PKT_SYN ||
+	if (p->proto != NAT64_TCP || p->fragment || (p->tcp_flags & (PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) != PKT_SYN ||
 	    n->config->tcp_incoming_syn == CONFIG_INCOMING_SYN_DROP)
 		return refused;
 	line.source = source(n, f->remote4);
@@ -72,6 +72,6 @@ syn_met_owner(struct nat64 *n, const struct flow *f, uint32_t ip4, uint16_t port
 
 	if (kept_about(&n->kept, about, 0) == KEPT_NONE)
 		return false;
-	kept_call_owner(&n->kept, about, NAT64_syn_discarded);
+	kept_call_owner(&n->kept, about, &(struct layout_kin) { .fate = NAT64_syn_discarded });
 	return true;
 }
