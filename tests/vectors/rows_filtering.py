@@ -95,3 +95,18 @@ row("a reload to address-dependent: what goes out then vouches for its address",
     open_udp(dst=R2), reload(ADF), refused(R2, 7), open_udp(dst=R2), let_in(R2, 7))
 row("a reload to endpoint-independent: everybody again, and nothing is left over", "RFC 4787 REQ-11", open_udp(),
     open_udp(dst=R2), let_in(R2, 7), reload(), let_in(HOP), wait(300), count(bindings=0, sessions=0), config=ADF)
+
+# Fragments obey, and are not what an opening is made of
+CUT = dict(id=7, flags="MF")
+
+
+def later(src):
+    return lambda p: in4(src, id=7, frag=3, proto=6) / (b"x" * 8)
+
+
+row("TCP: a later fragment of another host is refused with its first one", "RFC 6146 3.4", open_tcp(),
+    drop(lambda p: in4(R2, **CUT) / TCP(sport=80, dport=p.a, flags="A") / (b"x" * 4), "filtered"),
+    drop(later(R2), "filtered"), count(sessions=1), config=ADF)
+row("a SYN in fragments is not kept", "RFC 6146 3.5.2.2",
+    drop(in4(**CUT) / TCP(sport=80, dport=2048, flags="S") / (b"x" * 4), "no_binding"),
+    wait(6), released(), config="pool = 192.0.2.1 ports 2048-2048")
