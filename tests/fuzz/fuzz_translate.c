@@ -5,6 +5,7 @@
  *     bit 0      which worker reads it          bits 1-2   let 0, 1, 70 or 8000 seconds pass before
  *     bit 3      make checksums right           bit 4      aim it: addresses of the tenant, port of a live binding
  *     bit 5      toggle hairpin and the treatment of zero checksums
+ *     bit 6      toggle the kind of filtering
  * After each packet: the verdict exists, what is to be sent lies inside the buffer, is well formed, has a right IPv4
  * header checksum and, if it is an ICMP error, a right ICMP checksum. After every fourth sequence: the audit of every shard with bindings.
  * The region is a private mapping of a pristine one and is thrown away after each input, so every input stands alone.
@@ -42,7 +43,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE,
+		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE, .kept = 16,
 	};
 	int fd = memfd_create("pristine", 0);
 	void *shared;
@@ -142,6 +143,36 @@ check_output(const struct nat64_packet *p, enum nat64_verdict v)
 		last_port = out.src.port;
 }
 
+/* A lap of the clock hand; its probes are well-formed segments to IPv6 hosts. */
+static void
+let_pass(struct nat64 *n)
+{
+	uint8_t room[NAT64_PROBE_SIZE];
+	struct nat64_packet probe = { .data = room };
+	bool more;
+
+	do {
+		struct pkt p;
+
+		more = nat64_expire(n, w.now, 100000, &probe);
+		if (probe.len > 0)
+			MUST(probe.data == room && probe.len == sizeof(room) && parse_packet(&p, room, probe.len) == NAT64_translated &&
+			     p.proto == NAT64_TCP && p.from == NAT64_FROM_IP6);
+	} while (more);
+}
+
+/* What waited long enough goes on. */
+static void
+release(struct nat64 *n)
+{
+	struct nat64_packet p = { .data = buffer + LAYOUT_HEADROOM };
+
+	for (; nat64_due(n, &p, w.now); p.data = buffer + LAYOUT_HEADROOM) {
+		nat64_taken(n);
+		check_output(&p, nat64_translate(n, &p, w.now));
+	}
+}
+
 static void
 step(uint8_t control, const uint8_t *packet, uint32_t len)
 {
@@ -152,13 +183,16 @@ step(uint8_t control, const uint8_t *packet, uint32_t len)
 
 	w.now += jump[control >> 1 & 3];
 	for (unsigned i = 0; i < 2 && jump[control >> 1 & 3]; i++)
-		nat64_expire(&w.worker[i], w.now, 100000);
-	if (control & 32) {
-		w.config.hairpin ^= 1;
-		w.config.udp_zero_checksum ^= 1;
+		let_pass(&w.worker[i]);
+	if (control & (32 | 64)) {
+		w.config.hairpin ^= control >> 5 & 1;
+		w.config.udp_zero_checksum ^= control >> 5 & 1;
+		w.config.filtering ^= control >> 6 & 1;
 		for (unsigned i = 0; i < 2; i++)
 			nat64_configure(&w.worker[i], &w.config);
 	}
+	for (unsigned i = 0; i < 2; i++)
+		release(&w.worker[i]);
 	memcpy(p.data, packet, len);
 	if (control & 16 && len > 0)
 		aim(p.data, len);
@@ -185,6 +219,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.now = 1000;
 	w.config.hairpin = 1;
 	w.config.udp_zero_checksum = 0;
+	w.config.filtering = CONFIG_FILTERING_ENDPOINT;
 	last_port = 0;
 	madvise(w.region, w.layout.size, MADV_DONTNEED);
 	attach();

@@ -10,8 +10,8 @@
 
 enum nat64_verdict __real_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
 enum nat64_verdict __wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
-bool __real_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
-bool __wrap_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
+bool __real_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget, struct nat64_packet *probe);
+bool __wrap_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget, struct nat64_packet *probe);
 void __real_nat64_adopt(struct nat64 *n, uint32_t now);
 void __wrap_nat64_adopt(struct nat64 *n, uint32_t now);
 
@@ -22,9 +22,9 @@ __wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t no
 }
 
 bool
-__wrap_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget)
+__wrap_nat64_expire(struct nat64 *n, uint32_t now, unsigned budget, struct nat64_packet *probe)
 {
-	return __real_nat64_expire(n, now * HASTE, budget);
+	return __real_nat64_expire(n, now * HASTE, budget, probe);
 }
 
 void

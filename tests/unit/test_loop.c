@@ -5,6 +5,7 @@
  * The queue is a socket pair: what the worker writes can be read at its other end.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,9 +16,12 @@
 #include "worker/loop.h"
 #include "worker/xlat/policy.h"
 #include "shm/ring.h"
+#include "shm/session.h"
+#include "shm/tcpname.h"
 
 #define LEN 56				/* IPv6, UDP, eight bytes */
 
+static const struct layout_kin none;
 static struct world w;
 static struct image *image;
 static struct heritage_maps maps;
@@ -121,7 +125,7 @@ who_waits_loses_nothing(void **state)
 	(void)state;
 	datagram(packet, 1, 1000);
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 0, 1)), &w.layout);
-	while (ring_put(&ring, packet, LEN))
+	while (ring_put(&ring, packet, LEN, &none))
 		;
 	memcpy(inflight_buffer(&hand, 0), packet, LEN);
 	inflight_hold(&hand, 0, LEN);
@@ -130,7 +134,7 @@ who_waits_loses_nothing(void **state)
 	inflight_hold(&hand, LAYOUT_BATCH, LEN);
 	datagram(packet, 0, 1002);
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 1, 0)), &w.layout);
-	assert_true(ring_put(&ring, packet, LEN));
+	assert_true(ring_put(&ring, packet, LEN, &none));
 
 	image->order[0] = IMAGE_STOP;
 	assert_null(loop_run(&maps, 0, false, 0));
@@ -140,6 +144,63 @@ who_waits_loses_nothing(void **state)
 	assert_int_equal(row->counter[COUNTER_handover_packets], 1);
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 2);
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_handover_full], 1);
+}
+
+static void
+leave(int number)
+{
+	(void)number;
+	image->order[0] = IMAGE_STOP;
+}
+
+static void
+silent(struct session_place at)
+{
+	*at.tcp = TCP_established;
+	*at.expires = 2;
+}
+
+/* Established sessions that were silent for their time: their hosts are asked, all of them, and every probe is a written packet. */
+static void
+asks_who_is_silent(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	struct nat64_packet packet;
+	uint8_t room[LAYOUT_HEADROOM + 100], answer[100];
+
+	(void)state;
+	w.now = 1;
+	for (unsigned port = 1000; port < 1010; port++) {
+		packet = (struct nat64_packet) { .data = room + LAYOUT_HEADROOM, .len = 60 };
+		datagram(packet.data, 0, (uint16_t)port);
+		memset(packet.data + 44, 0, 16);
+		packet.data[5] = 20;
+		packet.data[6] = 6;
+		packet.data[52] = 0x50;
+		packet.data[53] = 0x02;
+		assert_int_equal(nat64_translate(&w.worker[0], &packet, w.now), NAT64_translated);
+	}
+	for (unsigned i = 0; i < w.layout.g.shards; i++) {
+		struct shard *s = &w.worker[0].shard[i];
+
+		for (uint32_t slot = 0; slot < w.layout.slots; slot++)
+			if (record_live(s, slot))
+				silent(session_place(s, slot, SESSION_INLINE));
+		for (uint32_t n = 0; n < w.layout.g.shard_sessions; n++)
+			if (s->sessions[n].key)
+				silent(session_place(s, 0, n));
+	}
+	signal(SIGALRM, leave);
+	ualarm(300000, 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(recv(kernel, answer, sizeof(answer), MSG_DONTWAIT), 60);
+		assert_true(answer[0] == 0x60 && answer[6] == 6 && answer[53] == 0x10);
+	}
+	assert_true(recv(kernel, answer, sizeof(answer), MSG_DONTWAIT) < 0);
+	assert_int_equal(row->counter[COUNTER_tcp_probes], 10);
+	assert_int_equal(row->counter[COUNTER_written_packets], 10);
+	signal(SIGALRM, SIG_DFL);
 }
 
 static void
@@ -157,6 +218,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_waits_loses_nothing, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(asks_who_is_silent, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(leaves_without_a_device, open_worker, close_worker),
 	};
 

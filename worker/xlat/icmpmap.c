@@ -90,9 +90,9 @@ map_mtu(struct icmpmap *m, enum nat64_side from, const struct icmpmap_limits *li
 		mtu = least(mtu, least(limits->mtu6, limits->mtu4 + 20));
 		m->word = mtu < 1280 ? 1280 : mtu;
 	} else {
-		uint32_t mtu = m->word < 1280 ? 1280 : m->word;
+		uint32_t mtu = least(m->word < 1280 ? 1280 : m->word, limits->mtu6);
 
-		m->word = least(mtu - 20, least(limits->mtu4, limits->mtu6 - 20)) & 0xffff;
+		m->word = least(mtu - (limits->fragment_header ? 28 : 20), limits->mtu4) & 0xffff;
 	}
 }
 
