@@ -6,9 +6,10 @@ what the gateway made of the packet, takes from that only what the standards lea
 binding gets, the IPv4 id where any will do), after checking that the choice is allowed, and returns what must have come out.
 
 Standards do not say in which order a packet's faults are found. So a packet with several has several right fates; state
-changes in none of them. A fate is None (dropped) or bytes.
+changes in none of them. A fate is None (nothing comes out, which a kept SYN looks like), bytes, or a Cut: one packet that must
+leave in pieces. Fragments are not followed one by one: datagram() says what all of them together must become.
 
-Left out: several workers, reloads, icmp-rate, max-sessions, fragments other than atomic ones.
+Left out: several workers, reloads, icmp-rate, max-sessions, fragments that are hostile or late.
 """
 import ipaddress
 import struct
@@ -26,6 +27,58 @@ PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)  # 
 
 class Wrong(Exception):
     """The gateway chose what it may not choose."""
+
+
+class Cut:
+    """A packet, whole, that leaves in pieces of at most so many bytes; ident is theirs, None where any will do."""
+    def __init__(self, whole, most, ident=None):
+        self.whole, self.most, self.ident = whole, most, ident
+
+
+ANY = Cut(b"", 0)  # whatever comes out
+
+
+def matches(fate, pieces):
+    """Is that what came out?"""
+    if fate is ANY:
+        return True
+    if not isinstance(fate, Cut):
+        return pieces == ([fate] if fate else [])
+    if len(pieces) < 2 or max(map(len, pieces)) > fate.most:
+        return False
+    whole, ident = join(pieces)
+    return whole == fate.whole and fate.ident in (None, ident)
+
+
+def join(pieces):
+    """What fragments are of, and their id. The header is as if it had never been cut: no DF, and no fragment header."""
+    heads, parts = set(), {}
+    for d in pieces:
+        if d[0] >> 4 == 4:
+            flags = d[6] << 8 | d[7]
+            at, more, body = (flags & 0x1fff) * 8, flags >> 13 & 1, d[20:]
+            if d[0] != 0x45 or total(d[:20]) or d[2] << 8 | d[3] != len(d) or flags & 0xc000:
+                raise Wrong(f"no IPv4 fragment: {d[:20].hex()}")
+            heads.add((d[:2], d[4:6], d[8:10], d[12:20]))
+        else:
+            at, more, body = d[42] << 8 | d[43] & 0xf8, d[43] & 1, d[48:]
+            if d[6] != 44 or d[41] or d[43] & 6 or d[4] << 8 | d[5] != len(d) - 40:
+                raise Wrong(f"no IPv6 fragment: {d[:48].hex()}")
+            heads.add((d[:4], d[44:48], d[40:41] + d[7:8], d[8:40]))
+        if more and len(body) % 8 or parts.setdefault(at, (body, more)) != (body, more):
+            raise Wrong(f"a fragment that no other fits: {d[:48].hex()}")
+    message, last = b"", 1
+    for at, (body, more) in sorted(parts.items()):
+        if at != len(message) or not last:
+            raise Wrong(f"fragments do not meet at {at}")
+        message, last = message + body, more
+    if len(heads) != 1 or last:
+        raise Wrong(f"{len(heads)} kinds of fragments, or no last one")
+    first, ident, middle, ends = heads.pop()
+    ident = int.from_bytes(ident, "big")
+    if pieces[0][0] >> 4 == 4:
+        return header4(ends[:4], ends[4:], len(message), middle[1], middle[0], first[1], ident) + message, ident
+    return first + struct.pack(">HBB", len(message), middle[0], middle[1]) + ends + message, ident
 
 
 class Fault(Exception):
@@ -74,8 +127,9 @@ def parse4(d, inner=False):
     ihl, length, flags = (d[0] & 15) * 4, d[2] << 8 | d[3], d[6] << 8 | d[7]
     if ihl < 20 or ihl > len(d) or length < ihl or (length > len(d) and not inner) or total(d[:ihl]):
         raise DROP
-    if flags & 0x3fff:
+    if flags & (0x1fff if inner else 0x3fff):
         raise DROP
+    p.more = bool(flags & 0x2000)
     p.version, p.src, p.dst, p.tos, p.ttl, p.proto = 4, d[12:16], d[16:20], d[1], d[8], d[9]
     p.df, p.ident, p.whole = bool(flags & 0x4000), d[4] << 8 | d[5], d[:length]
     p.body, p.size, p.fault = d[ihl:] if inner else d[ihl:length], length - ihl, None
@@ -104,7 +158,7 @@ def parse6(d, inner=False):
         raise DROP
     p.version, p.src, p.dst, p.ttl = 6, d[8:24], d[24:40], d[7]
     p.tos = (d[0] << 8 | d[1]) >> 4 & 0xff
-    p.whole, p.ident, p.df, p.fault = d[:40 + length], None, True, None
+    p.whole, p.ident, p.df, p.fault, p.more = d[:40 + length], None, True, None, False
     end = len(d) if inner else 40 + length
     at, proto, headers = 40, d[6], 0
     while proto in (0, 43, 44, 60):
@@ -114,13 +168,16 @@ def parse6(d, inner=False):
         if at + size > end or at + size > 40 + length or at + size > 40 + 256:
             raise DROP
         if proto == 44:
-            if (d[at + 2] << 8 | d[at + 3]) & 0xfff9:
+            if (d[at + 2] << 8 | d[at + 3]) & (0xfff8 if inner else 0xfff9):
                 raise DROP
+            p.more = bool(d[at + 3] & 1)
             p.df, p.ident = False, d[at + 6] << 8 | d[at + 7]
         if proto == 43 and d[at + 3]:
             p.fault = Fault((4, 0, at + 3))
             break
         at, proto, headers = at + size, d[at], headers + 1
+        if p.more and proto in (0, 43, 44, 60):
+            raise DROP
     if proto == 1:
         raise DROP
     p.proto, p.body, p.size = proto, d[at:end], 40 + length - at
@@ -209,20 +266,20 @@ def tcp_event(flags):
 
 
 def tcp_next(state, side, event):
-    """RFC 6146 section 3.5.2.2: the new state, and which timer is set (None: it goes on)."""
+    """RFC 6146 section 3.5.2.2: the new state, and which timer is set (None: it goes on; RFC 7857 section 2.1 has two of TRANS)."""
     if state == V4_INIT:
         return (ESTABLISHED, "est") if (side, event) == (6, "SYN") else (state, None)
     if state == V6_INIT and event == "SYN":
-        return (ESTABLISHED, "est") if side == 4 else (state, "trans")
+        return (ESTABLISHED, "est") if side == 4 else (state, "opening")
     if state == ESTABLISHED:
         if event == "RST":
-            return TRANS, "trans"
+            return TRANS, "closing"
         if event == "FIN":
             return (V4_FIN if side == 4 else V6_FIN), "est"
         return state, "est"
     if state in (V4_FIN, V6_FIN):
         if event == "FIN" and side == (6 if state == V4_FIN else 4):
-            return BOTH_FIN, "trans"
+            return BOTH_FIN, "closing"
         return state, "est"
     if state == TRANS and event != "RST":
         return ESTABLISHED, "est"
@@ -285,15 +342,21 @@ class Config:
         self.router4 = ipaddress.IPv4Address(one("router4", str(ipaddress.IPv4Address(self.pools[0][0])))).packed
         router6 = one("router6", None)
         self.router6 = ipaddress.IPv6Address(router6).packed if router6 else self.prefixes[0].embed(self.router4)
-        mtu = int(one("mtu", 1500))
-        self.mtu6, self.mtu4 = int(one("mtu6", mtu)), int(one("mtu4", mtu))
+        self.mtu = int(one("mtu", 1500))
+        self.mtu6, self.mtu4 = int(one("mtu6", self.mtu)), int(one("mtu4", self.mtu))
         self.hairpin, self.strict = one("hairpin", "yes") == "yes", one("wkp-strict", "yes") == "yes"
         self.subscriber = int(one("subscriber-prefix", 64))
         self.hold = int(one("port-hold-down", 120))
         self.tos = one("traffic-class", "copy")
         self.zero = one("udp-zero-checksum", "compute")
+        self.lowest = int(one("lowest-ipv6-mtu", 1280))
+        self.dependent = one("filtering", "endpoint-independent") == "address-dependent"
+        self.keep_syns, self.syn_timeout = one("tcp-incoming-syn", "keep") == "keep", int(one("tcp-incoming-syn-timeout", 6))
+        self.inbound = one("inbound-refresh", "yes") == "yes"
+        trans = one("tcp-transitory-timeout", "240")
         self.timer = {"udp": int(one("udp-timeout", 300)), "echo": int(one("icmp-timeout", 60)),
-                      "est": int(one("tcp-established-timeout", 7440)), "trans": int(one("tcp-transitory-timeout", 240))}
+                      "est": int(one("tcp-established-timeout", 7440)), "opening": int(one("tcp-opening-timeout", trans)),
+                      "closing": int(one("tcp-closing-timeout", trans))}
         self.static = []
         for line in keys.get("static", []):
             proto, inside, outside = line.split()
@@ -308,6 +371,11 @@ class Reference:
         self.config, self.now = config, 1
         self.by_host, self.by_pool = {}, {}
         self.ended = {}  # (proto, T, t) -> when
+        self.kept = {}  # (remote address, port, T, t) -> (when, the SYN)
+        self.unseen = []  # when SYNs were kept whose source is a pool port that nothing has shown
+        self.met = 0  # kept SYNs to be discarded
+        self.probes = []
+        self.together = False  # the packet is put together from fragments, and no MTU is asked
         for proto, addr, port, host, hport in config.static:
             b = Binding(proto, host, hport)
             b.static = True
@@ -361,12 +429,53 @@ class Reference:
         self.now += seconds
         for key, b in list(self.by_host.items()):
             had = bool(b.sessions)
+            for remote, s in b.sessions.items():
+                if s.state == ESTABLISHED and s.expires <= self.now:
+                    s.state, s.expires = TRANS, self.now + self.config.timer["closing"]
+                    self.probes.append(self.probe(b, remote, s))
             b.sessions = {r: s for r, s in b.sessions.items() if s.expires > self.now}
             if had and not b.sessions and not b.static:
                 del self.by_host[key]
                 if b.addr:
                     del self.by_pool[b.proto, b.addr, b.port]
                 self.ended[b.proto, b.addr, b.port or b] = self.now
+
+    def probe(self, b, remote, s):
+        """The segment that asks an IPv6 host whether it is still there (RFC 6146 section 3.5.2.2, ESTABLISHED)."""
+        src = s.via.embed(remote[0])
+        tcp = struct.pack(">HHIIBBHHH", remote[1], b.hport, 0, 0, 0x50, 0x10, 0, 0, 0)
+        tcp = tcp[:16] + struct.pack(">H", check_of(pseudo(src, b.host, 20, 6) + tcp)) + tcp[18:]
+        return header6(src, b.host, 20, 6) + tcp
+
+    def refuse(self, p, silent):
+        """No binding, or none that lets p in. A SYN is kept (V4 INIT); one like it is kept already, or it is dropped."""
+        if p.kind == "tcp" and p.body[13] & 0x17 == 2 and self.config.keep_syns and not silent and \
+                len(p.whole) <= self.config.mtu:  # longer than what the device takes: only a test can send it
+            if p.src == b"\0\0\0\0":
+                self.unseen.append(self.now)
+            else:
+                self.kept.setdefault((p.src, p.sport, p.dst, p.dport), (self.now, p))
+
+    def release(self, verdict, out):
+        """A kept packet has come back, and that came out."""
+        if verdict == "syn_discarded" and not out and self.met:
+            self.met -= 1
+            return
+        for key, (since, p) in self.kept.items():
+            if self.now - since >= self.config.syn_timeout and self.answer4(p, (3, 3, 0), out) == (out or None):
+                del self.kept[key]
+                return
+        for since in self.unseen:
+            if self.now - since >= self.config.syn_timeout or verdict == "syn_discarded":
+                self.unseen.remove(since)
+                return
+        raise Wrong(f"released: {verdict}, {out.hex()}")
+
+    def settled(self):
+        """Nothing more came back. Was that all?"""
+        late = [k for k, (since, _) in self.kept.items() if self.now - since >= self.config.syn_timeout]
+        if self.met or late:
+            raise Wrong(f"{self.met} SYNs were met and {len(late)} have waited long enough, and were not released")
 
     def held(self):
         """How many ports are at rest, in a pool that is large enough for nobody to disturb them (RFC 6888 REQ-8)."""
@@ -380,13 +489,15 @@ class Reference:
                 return via
             s = b.sessions[remote] = Session(via)
             if b.proto == "tcp":
-                s.state, timer = (V6_INIT if side == 6 else V4_INIT), "trans"
+                s.state, timer = (V6_INIT if side == 6 else V4_INIT), "opening"
+                if side == 6 and self.kept.pop((*remote, b.addr, b.port), None):
+                    s.state, timer, self.met = ESTABLISHED, "est", self.met + 1
             else:
                 timer = b.proto
         elif b.proto == "tcp":
             s.state, timer = tcp_next(s.state, side, tcp_event(flags))
         else:
-            timer = b.proto
+            timer = b.proto if side == 6 or self.config.inbound else None
         if side == 6:
             s.via = via
         if timer:
@@ -491,7 +602,7 @@ class Reference:
             fates.append(self.reply(p, fault.reply))
             return fates
         fits = max(self.config.mtu4, 1260)
-        if 20 + p.size > fits:
+        if 20 + p.size > fits and p.ident is None:
             fates.append(self.reply(p, (2, 0, fits + 20)))
         key = p.kind, p.src, p.sport
         b = self.by_host.get(key)
@@ -519,6 +630,8 @@ class Reference:
         tos = p.tos if self.config.tos == "copy" else int(self.config.tos)
         ident = p.ident if p.ident is not None else 0 if hairpin else self.ident(got, 0)
         out = header4(src, remote, p.size, 1 if p.kind == "echo" else p.proto, p.ttl - 1, tos, ident, df) + body
+        if not hairpin and len(out) > self.config.mtu4 and not df and not self.together:
+            return [Cut(out, self.config.mtu4, p.ident)]
         if not hairpin:
             return [out]
         if b.addr is None:  # whatever happens on the way back has not told us our own port
@@ -571,11 +684,14 @@ class Reference:
     def blind(self, p, out, got):
         """The way back of a packet whose pool port is not known. It told us nothing, so it ended in an error or a drop."""
         if not got:
+            if p.kind == "tcp" and p.body[13] & 0x17 == 2:
+                self.unseen.append(self.now)
+                return [None]
             back = self.by_pool.get((p.kind, out[16:20], p.dport))
             if back and not any(b.addr is None for b in self.by_host.values() if b.proto == p.kind):
                 raise Wrong("dropped on its way back, though there is a binding")
             return [None]
-        return [got] if got[0] >> 4 == 6 and got[6] == 58 else [None]
+        return [ANY] if got[0] >> 4 == 6 and got[6] == 58 else [None]
 
     # --- from IPv4
 
@@ -609,13 +725,16 @@ class Reference:
             s = b.sessions.get((p.src, rport))
             via = s.via if s else first
         fates = []
-        if not b or self.bad_source4(p.src, via) or \
+        refused = not b or self.config.dependent and not b.static and p.src not in [r[0] for r in b.sessions]
+        if refused or self.bad_source4(p.src, via) or \
                 p.kind == "udp" and p.body[6:8] == b"\0\0" and self.config.zero == "drop":
             fates.append(None)
         if p.ttl <= 1:
             fates.append(self.answer4(p, (11, 0, 0), got))
-        if 40 + p.size > self.config.mtu6:
-            fates.append(self.answer4(p, (3, 4, self.config.mtu6 - 20), got) if p.df else None)
+        if 40 + p.size > self.config.mtu6 and p.df and not self.together:
+            fates.append(self.answer4(p, (3, 4, self.config.mtu6 - 20), got))
+        if refused:
+            self.refuse(p, len(fates) > 1 or self.together or b and self.bad_source4(p.src, via))
         if fates:
             return fates
         via = self.touch(b, (p.src, rport), via, 4, p.body[13] if p.kind == "tcp" else 0)
@@ -629,7 +748,18 @@ class Reference:
         else:
             body = self.rewrite(body, p, src, b.host, p.sport, b.hport, p.size, 4)
         tos = p.tos if self.config.tos == "copy" else int(self.config.tos)
-        return [header6(src, b.host, p.size, 58 if p.kind == "echo" else p.proto, p.ttl - 1, tos) + body]
+        out = header6(src, b.host, p.size, 58 if p.kind == "echo" else p.proto, p.ttl - 1, tos) + body
+        if not p.df and len(out) > self.config.lowest and not self.together:
+            return [Cut(out, self.config.lowest, None if came_back else p.ident)]
+        return [out]
+
+    def datagram(self, data, got):
+        """The fates of a packet that came in fragments, put together: of what came out, put together."""
+        self.together = True
+        try:
+            return self.packet(data, got)
+        finally:
+            self.together = False
 
     def bound(self, proto, addr, port, got):
         """The binding of a pool port. One that nothing has shown yet shows itself when the gateway lets a packet in."""
@@ -724,7 +854,12 @@ class Reference:
             what = 2, 0, max(1280, mtu)
         src, remote = s.via.embed(p.src), s.via.embed(q.dst)
         body = self.rewrite(q.body, q, b.host, remote, b.hport, rport, q.size, 4)
-        inner = header6(b.host, remote, q.size, 58 if q.kind == "echo" else q.proto, q.ttl, q.tos) + body
+        proto = 58 if q.kind == "echo" else q.proto
+        inner = header6(b.host, remote, q.size, proto, q.ttl, q.tos) + body
+        if q.more:
+            if q.kind == "echo":  # its checksum has a length in it that only the whole packet knew
+                return ANY
+            inner = header6(b.host, remote, q.size + 8, 44, q.ttl, q.tos) + struct.pack(">BBHI", proto, 0, 1, q.ident) + body
         m = self.message(6, what, inner, extension, src, b.host, got)
         tos = p.tos if self.config.tos == "copy" else int(self.config.tos)
         return header6(src, b.host, len(m), 58, p.ttl - 1, tos) + m
@@ -749,8 +884,9 @@ class Reference:
             return None
         prefix, remote = self.prefix_of(p.dst)
         what = map6(p.body[0], p.body[1], int.from_bytes(p.body[4:8], "big"))
-        if not what or not prefix or q.src != p.dst or p.ttl <= 1:
+        if not what or not prefix or self.prefix_of(q.src)[1] != remote or p.ttl <= 1:
             return None
+        prefix = self.prefix_of(q.src)[0]
         hairpin = self.in_pool(remote)
         if hairpin and not self.config.hairpin or not hairpin and self.denied(remote, prefix):
             return None
@@ -764,7 +900,8 @@ class Reference:
             self.choice(b, got[44:48], struct.unpack(">H", got[52:54] if q.kind == "echo" else got[50:52])[0])
         if what[2] is None:
             mtu = int.from_bytes(p.body[4:8], "big")
-            what = 3, 4, min(max(mtu, 1280) - 20, self.config.mtu4, self.config.mtu6 - 20)
+            mtu = min(max(mtu, 1280), self.config.mtu6)
+            what = 3, 4, min(mtu - (20 if q.ident is None else 28), self.config.mtu4)
         src = b.addr if p.src == q.dst else self.config.router4
         if q.kind == "echo":
             body = self.rewrite(q.body, q, remote, b.addr, b.port, 0, q.size, 6)
@@ -773,6 +910,11 @@ class Reference:
         ident = q.ident if q.ident is not None else 0 if hairpin else self.ident(got, 28)
         inner = header4(remote, b.addr, q.size, 1 if q.kind == "echo" else q.proto, q.ttl, q.tos, ident,
                         q.df and 20 + q.size > 1260) + body
+        if q.more:
+            if q.kind == "echo":
+                return ANY
+            inner = inner[:6] + b"\x20\0" + inner[8:10] + b"\0\0" + inner[12:]
+            inner = inner[:10] + struct.pack(">H", check_of(inner[:20])) + inner[12:]
         m = self.message(4, what, inner, extension, src, remote, got)
         tos = p.tos if self.config.tos == "copy" else int(self.config.tos)
         out = header4(src, remote, len(m), 1, p.ttl - 1, tos, 0 if hairpin else self.ident(got, 0),

@@ -26,7 +26,7 @@ ODD4 = [ipaddress.IPv4Address(a).packed for a in
          "198.18.0.1", "192.0.0.9", "192.0.0.1", "198.51.100.1", "192.88.99.1", "192.0.2.77")]
 PORTS = (1, 53, 80, 500, 1023, 1024, 5000, 40000, 65535)
 REMOTE_PORTS = (53, 80, 443, 1, 65535)
-WAITS = (1, 5, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240, 241, 299, 300, 301, 1000, 7200, 7440, 8000)
+WAITS = (1, 2, 4, 5, 6, 7, 20, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240, 241, 299, 300, 301, 1000, 7200, 7440, 8000)
 FLAGS = (2, 2, 2, 0x12, 0x10, 0x18, 0x11, 1, 4, 0x14, 6, 0, 0xc2)
 
 CONFIGS = [
@@ -45,13 +45,17 @@ CONFIGS = [
     {"prefix": ["2001:db8:6400::/40"], "source": ["any"]},
     {"prefix": ["2001:db8:64:100::/56"]},
     {"prefix": ["2001:db9::/32"], "subscriber-prefix": ["128"]},
+    {"filtering": ["address-dependent"], "inbound-refresh": ["no"], "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353"]},
+    {"filtering": ["address-dependent"], "tcp-opening-timeout": ["100"], "tcp-closing-timeout": ["300"],
+     "pool": ["192.0.2.1 ports 2048-2111"], "tcp-incoming-syn-timeout": ["20"], "port-hold-down": ["10"]},
+    {"tcp-incoming-syn": ["drop"], "lowest-ipv6-mtu": ["1400"], "tcp-closing-timeout": ["60"]},
 ]
 
 
 def keys_of(seed):
     """The configuration of a sequence. What a seed does not change is as in the vectors."""
     keys = {"pool": ["192.0.2.1"], "prefix": [PREFIX], "source": ["2001:db8::/32"], "allow": ["203.0.113.0/24"],
-            "workers": ["1"], "max-sessions": ["16384"], "icmp-rate": ["1000000"]}
+            "workers": ["1"], "max-sessions": ["16384"], "icmp-rate": ["1000000"], "icmp-rate-total": ["10000000"]}
     rng = random.Random(seed)
     keys.update(CONFIGS[rng.randrange(len(CONFIGS))])
     return keys
@@ -131,6 +135,18 @@ def ipv4(src, dst, proto, body, ttl=64, tos=0, ident=0, flags=0, opts=b""):
     return bytes(head) + body
 
 
+def is_fragment(data):
+    """One of several. A byte that is changed may make one, which nobody can follow."""
+    if data[0] >> 4 != 6:
+        return data[0] >> 4 == 4 and len(data) >= 20 and (data[6] << 8 | data[7]) & 0x3fff
+    at, proto = 40, data[6] if len(data) >= 40 else 59
+    while proto in (0, 43, 44, 60) and at + 8 <= len(data):
+        if proto == 44 and (data[at + 2] << 8 | data[at + 3]) & 0xfff9:
+            return True
+        at, proto = at + (8 if proto == 44 else (data[at + 1] + 1) * 8), data[at]
+    return False
+
+
 class Traffic:
     def __init__(self, reference):
         self.ref = reference
@@ -147,7 +163,10 @@ class Traffic:
         if r.random() < .04:
             return r.choice(WAITS)
         kind = r.choices([k for k, _ in self.kinds], [w for _, w in self.kinds])[0]
-        return kind() or self.outbound()
+        data = kind() or self.outbound()
+        if data[0] >> 4 == 4 and len(data) >= 20 and data[9] == 6 and self.ref.in_pool(data[12:16]):
+            return self.outbound()  # a forged SYN is kept, and whom its error goes to cannot always be told
+        return self.outbound() if is_fragment(data) else data
 
     # --- pieces
 
