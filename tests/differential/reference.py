@@ -458,6 +458,8 @@ class Reference:
 
     def release(self, verdict, out):
         """A kept packet has come back, and that came out."""
+        if verdict == "fragment_timeout" and not out:
+            return  # one that came twice: that all of them were let through once has been seen
         if verdict == "syn_discarded" and not out and self.met:
             self.met -= 1
             return

@@ -13,6 +13,7 @@ import functools
 import multiprocessing
 import pathlib
 import random
+import struct
 import sys
 import time
 
@@ -68,6 +69,9 @@ def play(keys, items, counts=None, log=None):
                     raise Differs(f"after {what} s: {e}") from e
                 same_tables(gateway, reference)
                 continue
+            if isinstance(what, tuple):
+                play_fragments(gateway, reference, what, counts, log)
+                continue
             verdict, out, _ = gateway.packet(what)
             if log is not None:
                 log.append((what, verdict, out))
@@ -91,6 +95,34 @@ def play(keys, items, counts=None, log=None):
             raise Differs(f"audit: {violation}")
     finally:
         gateway.close()
+
+
+def play_fragments(gateway, reference, fragments, counts, log):
+    """Fragments of one packet. All that comes out, put together, must be what becomes of the packet, put together."""
+    pieces = []
+    if log is not None:
+        log.append(list(fragments))
+    for data in fragments:
+        verdict, out, _ = gateway.packet(data)
+        if counts is not None:
+            counts[verdict] += 1
+        pieces += gateway.pieces
+        while due := gateway.due():
+            gateway.packet(due[0], 0, due[1])
+            pieces += gateway.pieces
+    try:
+        whole, ident = join(fragments)
+        if whole[0] >> 4 == 6:  # with a fragment header, as if it were the only one
+            whole = whole[:4] + struct.pack(">HB", len(whole) - 32, 44) + whole[7:40] + \
+                struct.pack(">BBHI", whole[6], 0, 0, ident) + whole[40:]
+        got, its = join(pieces) if pieces else (b"", 0)
+        right = reference.datagram(whole, got)
+        wrong = pieces and its != ident & 0xffff
+    except Wrong as e:
+        raise Differs(f"{e}\n  fragments  {[f.hex() for f in fragments]}\n  came out: {[p.hex() for p in pieces]}") from e
+    if (got or None) not in right or wrong:
+        raise Differs(f"fragments {[f.hex() for f in fragments]}\n  came out: {fate(got)}, id {its}\n" + "".join(
+            f"  would be right: {fate(r)}{where(got, r)}\n" for r in right))
 
 
 def drain(gateway, reference):
@@ -142,7 +174,8 @@ def minimal(keys, items):
     """The sequence as what it came to, shortened: first as a tale in which each packet follows from those before it."""
     log = []
     difference(keys, shrink(keys, items, 10), log)
-    return shrink(keys, [what if isinstance(what, int) else what[0] for what in log])
+    items = [what if isinstance(what, int) else tuple(what) if isinstance(what, list) else what[0] for what in log]
+    return shrink(keys, items)
 
 
 def as_row(keys, items):
@@ -153,6 +186,8 @@ def as_row(keys, items):
     for what in log:
         if isinstance(what, int):
             steps.append(f"    wait({what})")
+        elif isinstance(what, list):
+            steps += [f'    drop(bytes.fromhex("{f.hex()}"), "a fragment")' for f in what]
         else:
             data, verdict, out = what
             steps.append(f'    send(bytes.fromhex("{data.hex()}"), "{verdict}", ' +

@@ -151,19 +151,22 @@ class Traffic:
     def __init__(self, reference):
         self.ref = reference
         self.seen = []  # (what went in, what came out) of late
+        self.large = 0  # bytes of payload that a segment is to have
         self.kinds = [(self.outbound, 30), (self.inbound, 22), (self.answer, 18), (self.error, 20), (self.strange, 5),
-                      (self.broken, 5)]
+                      (self.broken, 5), (self.fragments, 4)]
 
     def note(self, data, out):
         self.seen = self.seen[-30:] + [(data, out)]
 
     def make(self, seed):
-        """A packet, or a number of seconds to wait."""
+        """A packet, a tuple of fragments, or a number of seconds to wait."""
         self.r = r = random.Random(seed)
         if r.random() < .04:
             return r.choice(WAITS)
         kind = r.choices([k for k, _ in self.kinds], [w for _, w in self.kinds])[0]
         data = kind() or self.outbound()
+        if isinstance(data, tuple):
+            return data
         if data[0] >> 4 == 4 and len(data) >= 20 and data[9] == 6 and self.ref.in_pool(data[12:16]):
             return self.outbound()  # a forged SYN is kept, and whom its error goes to cannot always be told
         return self.outbound() if is_fragment(data) else data
@@ -172,6 +175,8 @@ class Traffic:
 
     def payload(self):
         r, limit = self.r, self.ref.config
+        if self.large:
+            return r.randbytes(self.large)
         x = r.random()
         if x < .8:
             return r.randbytes(r.choice((0, 1, 2, 5, 8, 40, 100)))
@@ -194,11 +199,11 @@ class Traffic:
         body = checked(version, src, dst, proto, body)
         x = r.random()
         if proto == 17 and x < .06:
-            body = body[:6] + b"\0\0" + body[8:] + r.choice((b"", b"", b"behind"))
+            body = body[:6] + b"\0\0" + body[8:] + (b"" if self.large else r.choice((b"", b"", b"behind")))
         elif x < .02 + .06:
             at = {6: 16, 17: 6}.get(proto, 2)
             body = body[:at] + r.randbytes(2) + body[at + 2:]
-        elif x < .1 and proto == 17:
+        elif x < .1 and proto == 17 and not self.large:
             body = checked(version, src, dst, proto, body + b"behind")
         elif x < .14 and len(data) >= 2:  # a checksum that comes out as 0, on this side or on the other
             body = self.zero_sum(version, src, dst, proto, body)
@@ -390,6 +395,46 @@ class Traffic:
         if x < .04:
             return 0, padded + EXTENSION
         return len(padded) // unit & 0xff, padded + EXTENSION + r.randbytes(r.choice((0, 0, 8, 100)))
+
+    def fragments(self):
+        """A large packet of a session in fragments, in any order, some of them twice: a tuple."""
+        r = self.r
+        known = [(b, remote, s) for b in self.ref.by_host.values() for remote, s in b.sessions.items()
+                 if b.addr and not self.ref.in_pool(remote[0]) and not self.ref.denied(remote[0], s.via)]
+        if not known:
+            return None
+        b, (remote, rport), s = r.choice(known)
+        proto, version = {"tcp": 6, "udp": 17, "echo": 1}[b.proto], r.choice((4, 6))
+        here, there = (b.host, s.via.embed(remote)) if version == 6 else (remote, b.addr)
+        if version == 6 and proto == 1:
+            proto = 58
+        ports = (b.hport, rport) if version == 6 else (b.port, 0) if proto == 1 else (rport, b.port)
+        self.large = r.choice((150, 1400, 1500, 3000, 4000)) + r.randrange(40)
+        body = self.segment(version, here, there, proto, *ports)
+        self.large = 0
+        if len(body) < 80:
+            return None
+        borders = [0, 64]
+        while borders[-1] + 8 < len(body):
+            borders.append(borders[-1] + r.choice((512, 1024, 1200, r.randrange(8, 1200) & ~7)))
+        borders = [b for b in borders if b < len(body)] + [len(body)]
+        ident, tos, out = r.getrandbits(32), self.tos(), []
+        for at, end in zip(borders, borders[1:]):
+            more = end < len(body)
+            if version == 6:
+                piece = struct.pack(">BBHI", proto, 0, at | more, ident) + body[at:end]
+                out.append(ipv6(here, there, 44, piece, 64, tos))
+            else:
+                head = bytearray(ipv4(here, there, proto, body[at:end], 64, tos, ident & 0xffff))
+                head[6:8], head[10:12] = struct.pack(">H", at // 8 | more << 13), b"\0\0"
+                head[10:12] = struct.pack(">H", check_of(bytes(head[:20])))
+                out.append(bytes(head))
+        later = out[1:]  # the first one, twice, would move a TCP state twice
+        if r.random() < .6:
+            r.shuffle(out)
+        if r.random() < .2:
+            out.insert(r.randrange(len(out) + 1), r.choice(later))
+        return tuple(out)
 
     def strange(self):
         """Other protocols, other ICMP types."""
