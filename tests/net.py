@@ -12,7 +12,7 @@
   stun ADDRESS PORT OTHER PORT2  answer from either address and either port, as asked to (RFC 5780); until killed
   nat ADDRESS PORT OTHER PORT2   which mapping and which filtering is between us and them? (the IPv6 forms of the same)
   seen ADDRESS PORT LPORT        connect from LPORT, print the address and port that the peer sees
-  opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused", and after how long
+  opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
   timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
 """
 import ipaddress

@@ -5,7 +5,7 @@
  *     bit 0      which worker reads it          bits 1-2   let 0, 1, 70 or 8000 seconds pass before
  *     bit 3      make checksums right           bit 4      aim it: addresses of the tenant, port of a live binding
  *     bit 5      toggle hairpin and the treatment of zero checksums
- *     bit 6      toggle the kind of filtering
+ *     bit 6      toggle the kind of filtering    bit 7      from IPv4: from the host that IPv6 hosts talk to
  * After each packet: the verdict exists, what is to be sent lies inside the buffer, is well formed, has a right IPv4
  * header checksum and, if it is an ICMP error, a right ICMP checksum. After every fourth sequence: the audit of every shard with bindings.
  * The region is a private mapping of a pristine one and is thrown away after each input, so every input stands alone.
@@ -196,6 +196,8 @@ step(uint8_t control, const uint8_t *packet, uint32_t len)
 	memcpy(p.data, packet, len);
 	if (control & 16 && len > 0)
 		aim(p.data, len);
+	if (control & 128 && len >= 20 && p.data[0] >> 4 == 4)
+		memcpy(p.data + 12, "\xcb\x00\x71\x01", 4);
 	if (control & 8 && len > 0)
 		right_checksums(p.data, len);
 	for (unsigned hop = 0; hop < 3; hop++) {
