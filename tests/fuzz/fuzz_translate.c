@@ -254,8 +254,6 @@ step(uint8_t control, const uint8_t *packet, uint32_t len)
 		for (unsigned i = 0; i < 2; i++)
 			nat64_configure(&w.worker[i], &w.config);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		release(&w.worker[i]);
 	memcpy(p.data, packet, len);
 	if (control & 16 && len > 0)
 		aim(p.data, len);
