@@ -55,6 +55,17 @@ kin_make_owner(struct kin_bucket *b, uint64_t tag, bool first, uint32_t now, uin
 	return &b->way[at];
 }
 
+void
+kin_renew_owner(struct kin *k, uint32_t until)
+{
+	atomic_store_8(&k->first, 0);
+	k->until = until;
+	k->whole = k->check = 0;
+	k->gather = k->kept = 0;
+	atomic_store_32(&k->ranges, 0);
+	atomic_store_8(&k->state, KIN_WAITING);
+}
+
 static uint32_t
 ranges(const struct kin *k)
 {

@@ -61,6 +61,9 @@ struct kin *kin_find(struct kin_bucket *b, uint64_t tag, uint32_t now);
  */
 struct kin *kin_make_owner(struct kin_bucket *b, uint64_t tag, bool first, uint32_t now, uint32_t until, uint64_t *lost);
 
+/* The same packet's name is another packet's now: begin anew, WAITING. A death in between leaves it as it was, or to be renewed. */
+void kin_renew_owner(struct kin *k, uint32_t until);
+
 /* What a fragment is to those seen before. */
 enum kin_news {
 	KIN_NEW,			/* not seen before */

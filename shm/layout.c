@@ -85,7 +85,7 @@ layout_geometry_heir(struct layout_geometry *g, const struct config_tenant *conf
 		.workers = config->workers,
 		.shard_sessions = (config->max_sessions + shards - 1) / (shards ? shards : 1),
 		.packet_size = config->mtu,
-		.kept = config->max_fragments / config->workers,
+		.kept = config->max_fragments / (config->workers ? config->workers : 1),
 	};
 }
 

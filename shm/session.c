@@ -4,8 +4,8 @@
  * Most bindings have one session, which lies inline in the record: no look-up, no second cache line. The others are
  * found by their own index. That a session belongs to a binding is said by the session alone (slot and generation),
  * so nothing has to be unlinked when a binding ends.
- * A peer is one more entry of the same slab and index, under a hash of its own. It is made first, counting none, and then counts
- * a session in the one commit that notes it there; it ends when it has come back to none, or by the clock hand.
+ * A peer is one more entry of the same slab and index, under a hash of its own. It is made first, counting none, and then
+ * counts a session in the one commit that notes it there; it ends when it has come back to none, or by the clock hand.
  * Must never: follow a slot of the slab without checking it against the layout.
  */
 #include "shm/hash.h"

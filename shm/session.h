@@ -10,8 +10,9 @@
  *              hand removes. If its owner dies here, nothing happens.
  *
  * With address-dependent filtering (RFC 4787 section 5) a place of the slab may also hold a peer: one remote address of a
- * binding, and how many of the binding's sessions of the slab are with it, on whatever port. So "is there any session with this
- * address" is one look-up, however many there are. A peer that counts none is nobody's; the clock hand removes it.
+ * binding, and how many of the binding's sessions of the slab are with it, on whatever port. So "is there any session
+ * with this address" is one look-up, however many there are. A peer that counts none is nobody's; the clock hand
+ * removes it.
  */
 #ifndef SHM_SESSION_H
 #define SHM_SESSION_H
@@ -45,8 +46,8 @@ bool session_room(const struct shard *s);
 uint32_t session_add_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_first *first);
 
 /*
- * Have session number of the live binding in slot counted by the peer of its remote address, so that session_known finds it. A
- * no-op when it is, and when it is inline, for that is found anyway. Without room for a peer it stays uncounted.
+ * Have session number of the live binding in slot counted by the peer of its remote address, so that session_known finds
+ * it. A no-op when it is, and when it is inline, for that is found anyway. Without room for a peer it stays uncounted.
  */
 void session_vouch_owner(struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t number, uint32_t now);
 

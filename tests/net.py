@@ -12,10 +12,16 @@
   stun ADDRESS PORT OTHER PORT2  answer from either address and either port, as asked to (RFC 5780); until killed
   nat ADDRESS PORT OTHER PORT2   which mapping and which filtering is between us and them? (the IPv6 forms of the same)
   seen ADDRESS PORT LPORT        connect from LPORT, print the address and port that the peer sees
-  opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused", and after how long
+  opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
+  large ADDRESS PORT SIZE N      N datagrams of so many bytes, one after the other; print how many came back as they were
+  unsummed ADDRESS PORT          echo UDP without checksums (IPv4); until killed
+  reversed ADDRESS PORT SIZE GO  a datagram in fragments, the last first, and the first when the file GO is there; print "right" when
+                                 it comes back as it was
   timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
 """
 import ipaddress
+import os
+import random
 import select
 import socket
 import sys
@@ -194,6 +200,57 @@ def opens(address, port, local, local_port, text):
             print(s.recv(1000).decode())
         except ConnectionRefusedError:
             print("refused", int(time.monotonic() - begun))
+
+
+def large(address, port, size, n):
+    right = 0
+    with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        s.connect((address, int(port)))
+        for i in range(int(n)):
+            data = random.Random(i).randbytes(int(size))
+            s.send(data)
+            try:
+                right += s.recv(65536).endswith(b" " + data)
+            except TimeoutError:
+                pass
+    print(right)
+
+
+def unsummed(address, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+        s.bind((address, int(port)))
+        while True:
+            data, who = s.recvfrom(65536)
+            s.sendto(b"%s %d " % (who[0].encode(), who[1]) + data, who)
+
+
+def checksum(data):
+    total = sum(int.from_bytes(data[i:i + 2].ljust(2, b"\0"), "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return 0xffff - total
+
+
+def reversed(address, port, size, go):
+    data = random.Random(1).randbytes(int(size))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s, \
+            socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        s.settimeout(10)
+        s.connect((address, int(port)))
+        ends = b"".join(socket.inet_pton(socket.AF_INET6, a) for a in (s.getsockname()[0], address))
+        head = s.getsockname()[1].to_bytes(2, "big") + int(port).to_bytes(2, "big") + (8 + len(data)).to_bytes(2, "big")
+        check = checksum(ends + (8 + len(data)).to_bytes(4, "big") + b"\0\0\0\x11" + head + b"\0\0" + data) or 0xffff
+        number = os.urandom(4)
+        message = head + check.to_bytes(2, "big") + data
+        for at in range(0, len(message), 1200)[::-1]:
+            while at == 0 and not os.path.exists(go):
+                time.sleep(0.01)
+            part = message[at:at + 1200]
+            raw.sendto(b"\x60\0\0\0" + (8 + len(part)).to_bytes(2, "big") + b"\x2c\x40" + ends + b"\x11\0" +
+                       (at | (at + 1200 < len(message))).to_bytes(2, "big") + number + part, (address, 0))
+        print("right" if s.recv(65536).endswith(b" " + data) else "wrong")
 
 
 def timed(address, port, n):

@@ -1,10 +1,12 @@
 // links: worker/loop.o worker/handoff.o worker/inflight.o worker/scrub.o worker/tunio.o
 /*
- * test_loop.c - a successor that must wait loses nothing, and a worker whose device was deleted leaves
+ * test_loop.c - a successor that must wait loses nothing, what was kept goes on, and a worker whose device was deleted leaves
  *
  * The queue is a socket pair: what the worker writes can be read at its other end.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -146,6 +148,94 @@ who_waits_loses_nothing(void **state)
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_handover_full], 1);
 }
 
+/* Make a datagram one of two fragments: the first with all of the header, or the last with eight bytes more. */
+static void
+make_fragment(uint8_t *packet, bool first)
+{
+	memmove(packet + 48, packet + 40, LEN - 40);
+	packet[5] = LEN + 8 - 40;
+	packet[6] = 44;
+	memset(packet + 40, 0, 8);
+	packet[40] = 17;
+	packet[43] = first ? 1 : 16;
+	packet[47] = 9;
+}
+
+/* Stop the worker when so many packets came out, or after five seconds. */
+static void *
+stop_after(void *packets)
+{
+	struct pollfd fd = { .fd = kernel, .events = POLLIN };
+	uint8_t packet[100];
+	unsigned n = 0;
+
+	while (n < *(unsigned *)packets && poll(&fd, 1, 5000) > 0)
+		n += recv(kernel, packet, sizeof(packet), 0) > 0;
+	*(unsigned *)packets = n;
+	usleep(100000);
+	atomic_store_32(&image->order[0], IMAGE_STOP);
+	return NULL;
+}
+
+/* A predecessor kept the last fragment; the first one comes to the successor, and both go out. */
+static void
+kept_goes_on(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LAYOUT_HEADROOM + LEN + 8];
+	struct nat64_packet p = { .data = packet + LAYOUT_HEADROOM, .len = LEN + 8 };
+	unsigned packets = 2;
+	pthread_t thread;
+
+	(void)state;
+	datagram(p.data, 0, 1000);
+	make_fragment(p.data, false);
+	assert_int_equal(nat64_translate(&w.worker[0], &p, w.now), NAT64_kept);
+	w.worker[0].kept.line[0].until = UINT32_MAX;	/* the world's clock is not the loop's */
+	datagram(packet, 0, 1000);
+	make_fragment(packet, true);
+	assert_int_equal(send(kernel, packet, LEN + 8, 0), LEN + 8);
+	for (unsigned i = 0; i < w.layout.kin_buckets; i++)
+		for (unsigned way = 0; way < KIN_WAYS; way++)
+			w.worker[0].kin[i].way[way].until = UINT32_MAX;
+	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	pthread_join(thread, NULL);
+	assert_int_equal(packets, 2);
+	assert_int_equal(row->counter[COUNTER_queue_packets], 1);
+	assert_int_equal(row->counter[COUNTER_released_packets], 1);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 2);
+}
+
+/* Who drains lets go what it keeps, each with its verdict. */
+static void
+drained_keeps_nothing(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LAYOUT_HEADROOM + LEN + 8];
+	struct nat64_packet p = { .data = packet + LAYOUT_HEADROOM };
+	unsigned packets = 0;
+	pthread_t thread;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		datagram(p.data, 0, 1000);
+		make_fragment(p.data, false);
+		p.len = LEN + 8;
+		assert_int_equal(nat64_translate(&w.worker[0], &p, w.now), NAT64_kept);
+		w.worker[0].kept.line[i].until = UINT32_MAX - 1;
+		p.data = packet + LAYOUT_HEADROOM;
+	}
+	image->order[0] = IMAGE_DRAIN;
+	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	pthread_join(thread, NULL);
+	assert_int_equal(row->counter[COUNTER_released_packets], 100);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_fragment_timeout], 100);
+	kept_open(&w.worker[0].kept, w.region, &w.layout, 0);
+	assert_int_equal(kept_due(&w.worker[0].kept, UINT32_MAX - 2), KEPT_NONE);
+}
+
 static void
 leave(int number)
 {
@@ -219,6 +309,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_waits_loses_nothing, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(asks_who_is_silent, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(kept_goes_on, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(drained_keeps_nothing, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(leaves_without_a_device, open_worker, close_worker),
 	};
 

@@ -396,8 +396,13 @@ row("UDP without checksum that is not as long as its fragments", "RFC 6146 3.4",
 row("UDP without checksum: a copy of the first goes only once", "RFC 6146 3.4", open_udp(),
     expect("kept", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=104) / bytes(56)),
     expect("kept", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=104) / bytes(56)),
-    expect("kept", lambda p: in4(frag=8, id=4, proto=17) / bytes(40), ["translated", "translated", "udp_zero_checksum"]),
-    expect("translated", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=104) / bytes(56)))
+    expect("kept", lambda p: in4(frag=8, id=4, proto=17) / bytes(40), ["translated", "translated", "udp_zero_checksum"]))
+row("two first fragments with other ports", "RFC 5722 3", expect("translated", part6(0, 64, 1)),
+    expect("fragment_overlap", in6() / IPv6ExtHdrFragment(m=1, id=7) / UDP(sport=5001, dport=53, len=200, chksum=1) / bytes(56)),
+    expect("fragment_overlap", part6(64, 64, 0)), count(bindings=1))
+row("two first fragments, the first of them with a checksum", "RFC 5722 3", open_udp(), expect("translated", part4(0, 64, 1)),
+    expect("fragment_overlap", lambda p: in4(flags="MF", id=7) / UDP(sport=53, dport=p.a, len=200, chksum=0) / bytes(56)),
+    expect("fragment_overlap", part4(64, 64, 0)))
 row("UDP without checksum, and no room to gather it", "RFC 6146 3.4", open_udp(),
     *[expect("kept", lambda p, i=i: in4(frag=8 * i, id=4, proto=17, flags="MF") / bytes(64)) for i in range(1, 17)],
     expect("fragments_full", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=9999) / bytes(56)),
@@ -414,6 +419,20 @@ def zero_sum(run):
     _, written = feed(run, parts)
     same_message(written, out6() / UDP(sport=53, dport=5000, chksum=0xffff) / filler)
 
+
+# The next packet with the same identification
+def same_id(run):
+    workers_of(run)
+    for n, borders in enumerate([(64, 128), (64, 128), (80,), (64, 128), (64,), (88, 96), (64, 128)]):
+        for make6, make4 in [(UDP(sport=6000 + n, dport=53), lambda a: UDP(sport=a, dport=53)), (echo6(6000 + n), echo4)]:
+            parts = fragments(in6() / make6 / data(150, n), cuts(158, *borders))
+            _, written = feed(run, parts if n % 2 else [parts[0], *parts[:0:-1]])
+            same_message(written, out4() / make4(pool_port(written)) / data(150, n))
+    if run.gateway.bindings() != 14:
+        raise Difference(f"{run.gateway.bindings()} bindings")
+
+
+row("the next packet with the same identification has ports of its own", "RFC 4963", same_id)
 
 # An atomic fragment meets nobody
 row("an atomic fragment between the fragments of a packet with its id", "RFC 6946 4", expect("kept", part6(64, 64, 0)),

@@ -3,9 +3,9 @@
  *
  * A packet from the IPv6 side is looked up by the keyed hash of (X', x); one from the IPv4 side has its binding at the
  * place that its port names. From there on both go the same way: session, TCP state, timer.
- * Endpoint-independent mapping. Whoever knows a pool port may send to it and gets a session of his own (RFC 4787 REQ-8, RFC 6888
- * REQ-7); or, with filtering = address-dependent, only who has a session with it already, on whatever port. A static binding
- * is an invitation, so it is open to everybody all the same.
+ * Endpoint-independent mapping. Whoever knows a pool port may send to it and gets a session of his own (RFC 4787 REQ-8,
+ * RFC 6888 REQ-7); or, with filtering = address-dependent, only who has a session with it already, on whatever port. A
+ * static binding is an invitation, so it is open to everybody all the same.
  * What is refused refreshes nothing (RFC 7857 section 7).
  * Must never: touch a shard that another worker owns; create state for a packet that is dropped afterwards.
  */

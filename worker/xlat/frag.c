@@ -142,6 +142,13 @@ see_first(struct kin *k, const struct pkt *p)
 	atomic_store_8(&k->first, 1);
 }
 
+/* Is this a first fragment that cannot be a copy of the one that was seen? */
+static bool
+another_first(const struct kin *k, const struct pkt *p)
+{
+	return p->src.port != k->src_port || p->dst.port != k->dst_port || (lacks_checksum(p) && !k->gather);
+}
+
 /* Let those go that wait: with what they lacked, or with an end. */
 static void
 call(struct nat64 *n, struct kin *k, uint64_t tag, const struct layout_kin *kin)
@@ -183,26 +190,30 @@ tell(const struct kin *k, struct pkt *p)
 {
 	if (k->gather)
 		p->whole = k->whole;
-	if (lacks_checksum(p)) {
-		if (k->check == 0)
-			return NAT64_udp_zero_checksum;		/* an impostor's: the first one had one */
+	if (lacks_checksum(p))
 		memcpy(p->data + p->l4 + 6, &k->check, 2);
-	}
 	p->src.port = k->src_port;
 	p->dst.port = k->dst_port;
 	return NAT64_translated;
 }
 
+/*
+ * Those whose fragment this is. When a packet is complete its identification may come again in another one (RFC 4963), which
+ * begins with a first fragment, or with what was none of the old one's.
+ */
 static struct kin *
 find_or_make(struct nat64 *n, const struct pkt *p, const struct name *name, uint32_t now)
 {
+	uint32_t until = now + n->config->fragment_timeout + 1;	/* this second has begun (RFC 6146 section 4: FRAGMENT_MIN) */
 	struct kin *k = kin_find(name->bucket, name->tag, now);
-	uint64_t lost;
+	uint64_t lost = 0;
 
-	if (k)
+	if (k && (k->state != KIN_DONE || (p->at > 0 && kin_news(k, p->at, p->len - p->l4, p->more) == KIN_AGAIN)))
 		return k;
-	/* One second more, for this one has begun already (RFC 6146 section 4: FRAGMENT_MIN). */
-	k = kin_make_owner(name->bucket, name->tag, p->at == 0, now, now + n->config->fragment_timeout + 1, &lost);
+	if (k)
+		kin_renew_owner(k, until);
+	else
+		k = kin_make_owner(name->bucket, name->tag, p->at == 0, now, until, &lost);
 	if (lost)
 		kept_call_owner(&n->kept, lost, &(struct layout_kin) { .fate = NAT64_fragments_full });
 	if (k)
@@ -223,6 +234,8 @@ meet(struct nat64 *n, struct pkt *p, const struct name *name, uint32_t now)
 	if (k->state == KIN_OVERLAP)
 		return NAT64_fragment_overlap;
 	news = kin_news(k, p->at, size, p->more);
+	if (p->at == 0 && k->first && another_first(k, p))
+		news = KIN_CONTRADICTS;
 	if (news == KIN_CONTRADICTS || news == KIN_TOO_MANY)
 		return poison(n, k, name->tag, news == KIN_TOO_MANY ? NAT64_bad_fragment : NAT64_fragment_overlap);
 	if (p->at == 0 && !k->first)

@@ -30,8 +30,9 @@ nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned wor
 	/* Where the IPv4 identification goes on is nobody's guess, and not where another worker or a predecessor was. */
 	begin[0] = worker;
 	begin[1] = n->row->counter[COUNTER_queue_packets];
-	for (unsigned i = 0; i < NAT64_ID_COUNTERS; i++)
-		n->ip_id[i] = (uint16_t)hash_words(n->secret->port_key, begin, 2);
+	n->ip_id[0] = (uint16_t)hash_words(n->secret->port_key, begin, 2);
+	for (unsigned i = 1; i < NAT64_ID_COUNTERS; i++)
+		n->ip_id[i] = n->ip_id[0];
 	n->kin = kin_buckets(region, &n->layout, worker);
 	kept_open(&n->kept, region, &n->layout, worker);
 	for (unsigned s = 0; s < l->g.shards; s++)

@@ -1,14 +1,14 @@
 /*
  * probe.c - the segment that asks whether an established TCP session still lives
  *
- * It carries nothing, sequence and acknowledgement number are 0, and only ACK is set. No host takes such a segment for part of
- * its connection: one that has the connection answers with an acknowledgement of what it expects (RFC 9293 section 3.10.7.4),
- * which passes the gateway and makes the session ESTABLISHED again; one that has not answers with a reset. The IPv6 host is asked
- * and not the IPv4 one, because its answer goes on to the other end and so asks that one too.
+ * It carries nothing, sequence and acknowledgement number are 0, and only ACK is set. No host takes such a segment for part
+ * of its connection: one that has the connection answers with an acknowledgement of what it expects (RFC 9293 section
+ * 3.10.7.4), which passes the gateway and makes the session ESTABLISHED again; one that has not answers with a reset. The
+ * IPv6 host is asked and not the IPv4 one, because its answer goes on to the other end and so asks that one too.
  *
- * The new timer is stored first, then the state. Who is killed in between leaves a session that is asked about again when the
- * timer has run out; who is killed before the segment was sent leaves one that nobody was asked about, which then ends as it
- * would without probes.
+ * The new timer is stored first, then the state. Who is killed in between leaves a session that is asked about again when
+ * the timer has run out; who is killed before the segment was sent leaves one that nobody was asked about, which then ends
+ * as it would without probes.
  * Must never: extend a session that is not established; write a probe over one that was not sent.
  */
 #include "shm/rfc6052.h"

@@ -4,9 +4,9 @@
  * The offending packet stays where it is and becomes the error's payload; the new headers go into the headroom before
  * it. How many errors one receiver gets per second is bounded by a small table of counters, addressed by a keyed hash:
  * who shares a counter with whom cannot be chosen, and nothing is ever allocated.
- * How many there are in all is bounded too (RFC 4443 section 2.4 f). A bound that all share tells each how many the others got:
- * send until it is reached, and count. So its height is another one every second, by up to a quarter, and only the secret key
- * says which. Each worker has its share of it.
+ * How many there are in all is bounded too (RFC 4443 section 2.4 f). A bound that all share tells each how many the others
+ * got: send until it is reached, and count. So its height is another one every second, by up to a quarter, and only the
+ * secret key says which. Each worker has its share of it.
  * Must never: answer an ICMP error, a later fragment, a multicast, or a source that is not one host.
  */
 #include "shm/hash.h"

@@ -1,16 +1,18 @@
 /*
  * syn.c - two hosts that open to each other at the same time
  *
- * When the IPv4 host is first, its SYN meets a port without a binding, or a binding that does not let it in. To drop it would cost the
- * connection a retransmission; to answer with an error would end it (RFC 5382 REQ-4: not for 6 seconds). So it is kept. If the IPv6
- * host's SYN to that very end comes out of that very port, the kept one has done its duty: it is discarded, and the session begins as
- * ESTABLISHED, which V4 INIT and a V6 SYN make. If nobody comes it is answered with port unreachable.
+ * When the IPv4 host is first, its SYN meets a port without a binding, or a binding that does not let it in. To drop it
+ * would cost the connection a retransmission; to answer with an error would end it (RFC 5382 REQ-4: not for 6 seconds). So
+ * it is kept. If the IPv6 host's SYN to that very end comes out of that very port, the kept one has done its duty: it is
+ * discarded, and the session begins as ESTABLISHED, which V4 INIT and a V6 SYN make. If nobody comes it is answered with
+ * port unreachable.
  *
- * Nearly all of them are scans, so they get a quarter of the packets kept at most, one source an eighth of that, and when that
- * quarter is full, nothing is looked at for the rest of the second. What does not get in is dropped as if nothing was ever kept.
+ * Nearly all of them are scans, so they get a quarter of the packets kept at most, one source an eighth of that, and when
+ * that quarter is full, nothing is looked at for the rest of the second. What does not get in is dropped as if nothing was
+ * ever kept.
  *
- * The state V4 INIT of such a SYN is the kept packet: there is no session that it could leave behind. The packet is discarded before
- * the session is made; who dies in between has cost the sender a retransmission.
+ * The state V4 INIT of such a SYN is the kept packet: there is no session that it could leave behind. The packet is
+ * discarded before the session is made; who dies in between has cost the sender a retransmission.
  * Must never: answer a SYN before its time; keep anything but a SYN, whose answer could be a scanner's tool.
  */
 #include "shm/hash.h"
