@@ -404,6 +404,9 @@ class Reference:
             raise Wrong(f"port {port} of {ipaddress.IPv4Address(n)} is in no pool")
         if (b.proto, addr, port) in self.by_pool:
             raise Wrong(f"{b.proto} port {port} is in use")
+        low = sum(min(high, 1023) - l + 1 for _, _, l, high in self.config.pools if l < 1024)
+        if b.proto != "echo" and (port < 1024) != (b.hport < 1024) and low and self.used(b.proto) * 2 < low:
+            raise Wrong(f"port {port} for {b.hport}, though each range has free ones")
         rested = self.now - self.ended.get((b.proto, addr, port), -10 ** 9)
         if rested < self.config.hold and self.used(b.proto) * 2 <= self.size():
             raise Wrong(f"{b.proto} port {port} had rested for {rested} s only")

@@ -37,6 +37,7 @@ CONFIGS = [
     {"pool": ["192.0.2.1-192.0.2.6", "198.51.100.7 ports 5000-5999"]},
     {"static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353", "tcp 192.0.2.1:80 [2001:db8:2::b]:8080",
                 "icmp 192.0.2.1:7 [2001:db8:1::a]:77", "udp 192.0.2.1:7002 [2001:db8:2::b]:5000"]},
+    {"pool": ["192.0.2.1 ports 960-1087"], "port-hold-down": ["0"]},
     {"mtu6": ["1280"], "mtu4": ["1400"], "udp-timeout": ["120"], "icmp-timeout": ["90"]},
     {"mtu4": ["576"], "traffic-class": ["46"], "tcp-transitory-timeout": ["60"]},
     {"mtu": ["9000"], "udp-zero-checksum": ["drop"], "port-hold-down": ["0"]},

@@ -135,6 +135,21 @@ row("an IPv6 host's echo reply nobody asked for", "RFC 6146 3.5.3",
 row("a port is not used twice", "RFC 6146 3.5.1.1", *[open_udp(f"p{n}", sport=1000 + n) for n in range(200)],
     lambda run: None if len({getattr(run.ports, f"p{n}") for n in range(200)}) == 200 else fail("a port came twice"),
     count(bindings=200, sessions=200))
+def ranges(run):
+    low = [getattr(run.ports, f"l{n}") for n in range(64)]
+    high = [getattr(run.ports, f"h{n}") for n in range(64)]
+    if max(low) > 1023 or min(high) < 1024:
+        fail(f"{low} for ports below 1024, {high} for the others")
+
+
+for proto, opened in (("UDP", open_udp), ("TCP", open_tcp)):
+    row(f"{proto}: ports below 1024 for those below 1024, the others for the others", "RFC 4787 REQ-3 a; RFC 6146 3.5.1.1",
+        *[step for n in range(64) for step in (opened(f"l{n}", sport=n * 16), opened(f"h{n}", sport=1024 + n))], ranges,
+        config="pool = 192.0.2.1 ports 960-1087")
+    row(f"{proto}: a port of the other range where none is left", "RFC 4787 REQ-3 a; RFC 6146 3.5.1.1",
+        *[opened(f"l{n}", sport=n) for n in range(128)], lambda run: None if [getattr(
+            run.ports, f"l{n}") > 1023 for n in range(128)] == [False] * 64 + [True] * 64 else fail("the wrong order"),
+        config="pool = 192.0.2.1 ports 960-1087")
 row("two hosts with the same port", "RFC 6146 3.5.1.1", open_udp("a", A), open_udp("b", B), open_udp("c", A2),
     lambda run: None if len({run.ports.a, run.ports.b, run.ports.c}) == 3 else fail("a port came twice"),
     send(udp4("b"), "translated", got6(dst=B)), send(udp4("a"), "translated", got6()),

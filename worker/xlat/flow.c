@@ -114,7 +114,10 @@ create(struct nat64 *n, struct flow *f, struct record_first *first, uint32_t now
 		if (n->header->address[address].leaving)
 			continue;
 		tries++;
-		slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+		if (f->proto == NAT64_ICMP)		/* any free identifier (RFC 6146 section 3.5.3) */
+			slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+		else
+			slot = pool_pick_like_owner(s, address, f->proto, n->secret, f->own.port);
 	}
 	if (slot == POOL_NONE)
 		return NAT64_ports_exhausted;
