@@ -266,7 +266,7 @@ def tcp_event(flags):
 
 
 def tcp_next(state, side, event):
-    """RFC 6146 section 3.5.2.2: the new state, and which timer is set (None: it goes on; RFC 7857 section 2.1 has two of TRANS)."""
+    """RFC 6146 section 3.5.2.2: the new state, and which timer is set (None: it goes on); RFC 7857 section 2.1 has two."""
     if state == V4_INIT:
         return (ESTABLISHED, "est") if (side, event) == (6, "SYN") else (state, None)
     if state == V6_INIT and event == "SYN":
