@@ -495,22 +495,6 @@ steer_fill(const struct steer *s, const struct config_tenant *config, const stru
 }
 
 int
-steer_owner(const struct steer *s, unsigned shard, uint8_t worker)
-{
-	size_t bytes = bpf_size(steer_table_size(s), 1);
-	struct steer_table *table;
-
-	if (shard >= LAYOUT_MAX_SHARDS)
-		return -EINVAL;
-	table = bpf_memory(s->table, bytes);
-	if (!table)
-		return -errno;
-	atomic_store_8(&table->owner[shard], worker);
-	munmap(table, bytes);
-	return 0;
-}
-
-int
 steer_attach(const struct steer *s, int queue)
 {
 	return tun_steer(queue, s->program);
