@@ -403,13 +403,14 @@ void
 layout_deal(void *base, const struct layout *l, uint32_t absent)
 {
 	struct layout_owners *owners = layout_at(base, l->owners);
-	unsigned w = 0;
+	uint8_t present[CONFIG_MAX_WORKERS];
+	unsigned n = 0;
 
-	for (unsigned s = 0; s < l->g.shards; s++, w++) {
-		while (absent >> w % l->g.workers & 1)
-			w++;
-		atomic_store_8(&owners->worker[s], (uint8_t)(w % l->g.workers));
-	}
+	for (unsigned w = 0; w < l->g.workers && w < CONFIG_MAX_WORKERS; w++)
+		if (!(absent >> w & 1))
+			present[n++] = (uint8_t)w;
+	for (unsigned s = 0; s < l->g.shards && n > 0; s++)
+		atomic_store_8(&owners->worker[s], present[s * n / l->g.shards]);
 }
 
 static void

@@ -40,7 +40,7 @@
  * to a pool address and so is translated, outside (20) and inside (20).
  */
 #define LAYOUT_HEADROOM 128
-#define LAYOUT_BUFFERS (LAYOUT_BATCH + 2)	/* of a worker: a batch, one for what other workers hand over, one for what was kept */
+#define LAYOUT_BUFFERS (LAYOUT_BATCH + 2)	/* of a worker: a batch, one for what is handed over, one for what was kept */
 #define LAYOUT_SAVED 640		/* bytes from a packet's start within which translation may write */
 #define LAYOUT_NO_OWNER 0xff
 #define LAYOUT_PREFIXES 8		/* as many as config.def allows */
@@ -194,7 +194,7 @@ void layout_geometry_heir(struct layout_geometry *g, const struct config_tenant 
 bool layout_plan(struct layout *l, const struct layout_geometry *g);
 
 /*
- * Fill the zeroed region of l->size bytes at base: header, secrets, owners dealt round robin, free ports. seed is
+ * Fill the zeroed region of l->size bytes at base: header, secrets, owners, free ports. seed is
  * LAYOUT_SEED_SIZE random bytes; epoch is CLOCK_BOOTTIME in seconds. The magic is written last.
  */
 #define LAYOUT_SEED_SIZE 64
@@ -211,8 +211,9 @@ void layout_init_heir(void *base, const struct layout *l, const struct config_te
 		      const uint8_t seed[LAYOUT_SEED_SIZE]);
 
 /*
- * Deal the shards anew, round robin to the workers whose bit in absent is not set, of which there is one at least. Should: be
- * called before any worker has mapped the region.
+ * Deal the shards anew to the workers whose bit in absent is not set, of which there is one at least: to each as many, give or
+ * take one, that lie together, so that a worker closes what is not its own with two calls. Should: be called before any worker
+ * has mapped the region.
  */
 void layout_deal(void *base, const struct layout *l, uint32_t absent);
 

@@ -22,8 +22,8 @@ enum shard_effect {
 	SHARD_POOL = 1 << 2,		/* free bit of slot, the counts of its pool area */
 	SHARD_SESSION = 1 << 3,		/* session.key and free bit of session */
 	SHARD_SESSION_INDEX = 1 << 4,	/* session index cell */
-	SHARD_BINDING_TOTAL = 1 << 5,	/* one of the binding totals */
-	SHARD_SESSION_TOTAL = 1 << 6,	/* one of the session totals */
+	SHARD_BINDING_TOTAL = 1 << 5,	/* total number binding_total, one of the bindings' as a rule */
+	SHARD_SESSION_TOTAL = 1 << 6,	/* total number session_total, one of the sessions' as a rule */
 	SHARD_PEER = 1 << 7,		/* session.peer: of session the peer's number, of peer its count */
 };
 

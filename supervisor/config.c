@@ -21,6 +21,8 @@
 #include "supervisor/keys.h"
 #include "supervisor/log.h"
 
+#define CONFIG_FILE_MAX (16 << 20)	/* bytes; 64 tenants with all the keys there can be need less */
+
 /* What is being read, and where we are in it. */
 struct config_reading {
 	FILE *in;
@@ -350,18 +352,49 @@ config_recall(struct config *config, FILE *in, struct problem_list *problems)
 	config_take(config, in, problems, true);
 }
 
+/* The whole file in memory, which the caller frees; NULL when it cannot be had. A device would never end. */
+static char *
+config_load(FILE *in, size_t *size, struct problem_list *problems)
+{
+	char *text = malloc(CONFIG_FILE_MAX + 1);
+
+	*size = text ? fread(text, 1, CONFIG_FILE_MAX + 1, in) : 0;
+	if (text && !ferror(in) && *size <= CONFIG_FILE_MAX)
+		return text;
+	if (!text)
+		problem_add(problems, 0, NULL, "no memory to read it");
+	else if (ferror(in))
+		problem_add(problems, 0, NULL, "cannot be read: %s", strerror(errno));
+	else
+		problem_add(problems, 0, NULL, "is longer than %d MB, so it is no configuration", CONFIG_FILE_MAX >> 20);
+	free(text);
+	return NULL;
+}
+
 void
 config_read(struct config *config, struct problem_list *problems)
 {
-	FILE *in = fopen(problems->file, "re");
+	FILE *file = fopen(problems->file, "re"), *in;
+	size_t size;
+	char *text;
 
-	if (!in) {
-		memset(config, 0, sizeof(*config));
+	memset(config, 0, sizeof(*config));
+	if (!file) {
 		problem_add(problems, 0, NULL, "cannot be opened: %s", strerror(errno));
 		return;
 	}
-	config_parse(config, in, problems);
-	fclose(in);
+	text = config_load(file, &size, problems);
+	fclose(file);
+	if (!text)
+		return;
+	in = fmemopen(text, size, "r");
+	if (in) {
+		config_parse(config, in, problems);
+		fclose(in);
+	} else {
+		problem_add(problems, 0, NULL, "no memory to read it");
+	}
+	free(text);
 }
 
 static void

@@ -27,9 +27,6 @@ int steer_open(struct steer *s, uint32_t addresses, char *why, size_t size);
 int steer_fill(const struct steer *s, const struct config_tenant *config, const struct layout *l,
 	       const struct layout_header *h, const struct layout_secret *secret, const uint8_t owners[LAYOUT_MAX_SHARDS]);
 
-/* From now on this shard belongs to that worker. Takes no rights. Returns 0 or -errno. */
-int steer_owner(const struct steer *s, unsigned shard, uint8_t worker);
-
 /*
  * Have the device of this queue deal its packets so, for as long as it lives, or as it likes if nothing is open. Packets of
  * worker w go to the queue that was attached to the device as number w. Returns 0 or -errno.

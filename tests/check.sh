@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # check.sh - everything CI runs, quickest news first; ends with "N passed, N failed" over all of it
 #
-# Each step's output goes to build/check/STEP.log. What failed is shown; of the rest, the lines that name a test.
+# Each step's output goes to build/check/STEP.log. What failed is shown, and its name once more at the end, where it is looked
+# for; of the rest, the lines that name a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 unset B # every variant of the build has a folder of its own
 logs=build/check
 mkdir -p $logs
-passed=0 failed=0
+passed=0 failed=0 names=
 
 # step NAME COMMAND... - run it; count what it counted, or itself when it counts nothing
 step()
@@ -24,6 +25,7 @@ step()
 		bad=1
 	fi
 	if [ "$bad" != 0 ]; then
+		names+=$(printf '\n%s: ' "$name"; sed -n 's/^FAILED //p' "$log" | paste -sd'|' | sed 's/|/; /g')
 		grep -v '^[0-9]* passed, [0-9]* failed$' "$log" | tail -150
 	else
 		grep '^ok ' "$log" || true
@@ -57,5 +59,8 @@ step system make system
 step storm make storm
 step kills make kills
 step demo tests/demo.sh
+if [ "$names" ]; then
+	echo "what failed:$names"
+fi
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -327,6 +327,60 @@ ours()
 	done
 }
 
+# kill_nat64d - outright; its workers live on
+kill_nat64d()
+{
+	kill -9 "$(cat "$T/nat64d.pid")"
+	wait_for 5 gone "$(cat "$T/nat64d.pid")"
+}
+
+# kill_all - nat64d and all it started. It comes first, so that nobody is replaced.
+kill_all()
+{
+	local pids pid
+
+	mapfile -t pids < <(ours)
+	kill -9 "${pids[@]}"
+	for pid in "${pids[@]}"; do
+		wait_for 5 gone "$pid"
+	done
+}
+
+# five - nat64d, nat64-ctld, two workers and a spare, and no others
+five()
+{
+	[ "$(ours | wc -l)" = 5 ]
+}
+
+# talk - one datagram there and back, from port 7001; says what the server saw
+talk()
+{
+	peer client udp "$SERVER" 7 hello 7001
+}
+
+# remember - bindings, sessions and counters as they are, and that of talk is among them
+remember()
+{
+	bindings >"$T/bindings"
+	sessions >"$T/sessions"
+	ctl --json show counters >"$T/counters"
+	grep -q ' 7001 ' "$T/bindings"
+}
+
+# all_there - two workers are at work, and all that was remembered is there
+all_there()
+{
+	wait_for 5 running 2
+	bindings >"$T/now"
+	comm -23 "$T/bindings" "$T/now" | tee "$T/missing"
+	[ ! -s "$T/missing" ]
+	sessions >"$T/now"
+	comm -23 "$T/sessions" "$T/now" | tee "$T/missing"
+	[ ! -s "$T/missing" ]
+	ctl --json show counters >"$T/counters-now"
+	counters_grow "$T/counters" "$T/counters-now"
+}
+
 # listening NAMESPACE PORT - does somebody there take TCP connections on it?
 listening()
 {

@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
-# mutant NAME FILE SED-SCRIPT [nested]
+# mutant NAME FILE SED-SCRIPT [nested | import]
 mutant()
 {
 	local name=$1 file=$2 script=$3 dir=$work/$1 steps=("$operations") out
@@ -24,9 +24,16 @@ mutant()
 		failed=$((failed + 1))
 		return
 	fi
-	gcc -std=c17 -D_GNU_SOURCE -O2 -w -iquote "$dir" -o "$dir/step" "$dir"/tests/stress/step.c "$dir"/shm/*.c \
-		"$dir"/worker/xlat/*.c
-	[ -z "${4-}" ] || steps=(10 nested)
+	if ! gcc -std=c17 -D_GNU_SOURCE -O2 -w -iquote "$dir" -o "$dir/step" "$dir"/tests/stress/step.c "$dir"/shm/*.c \
+		"$dir"/worker/xlat/*.c; then
+		echo "FAILED $name: it cannot be built"
+		failed=$((failed + 1))
+		return
+	fi
+	case ${4-} in
+	nested) steps=(10 nested) ;;
+	import) steps=(400 import) ;;
+	esac
 	if out=$("$dir/step" "${steps[@]}" 2>&1); then
 		echo "FAILED $name: not caught: ${out##*$'\n'}"
 		failed=$((failed + 1))
@@ -50,5 +57,8 @@ mutant session-before-commit shm/session.c 's/^\tin->session_key = key_of(s, slo
 mutant peer-before-commit shm/session.c 's/^\tin->peer_count = /\ts->sessions[peer].peer += (uint32_t)change;\n\tchange = 0;\n&/'
 mutant peer-count-relative shm/shard.c 's/^\t\tatomic_store_32(&s->sessions\[in->peer\].peer, in->peer_count);$/\t\ts->sessions[in->peer].peer += in->peer_count > s->sessions[in->peer].peer ? 1 : -1;/'
 mutant flags-before-commit shm/session.c '/^session_remove_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->records[slot].sessions--;\n\tshard_commit_owner(s, \&in);/}'
+mutant totals-one-by-one worker/xlat/import.c '/^bring_totals/,/^}/{s/^\t\tshard_commit_owner(in->s, &after);$/\t\tafter.effects = SHARD_BINDING_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);\n\t\tafter.effects = SHARD_SESSION_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);/}' import
+mutant complete-before-it-is worker/xlat/import.c '/^import_shard/,/^}/{s/^\tbring_sessions(in);$/\tatomic_store_32(\&in->s->head->complete, 1);\n\tbring_sessions(in);/}' import
+mutant hold-before-commit shm/record.c '/^record_hold_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->expires[slot] = release;\n\tshard_pool(s, slot \/ s->l->ports_per_shard \/ NAT64_N_PROTOS, slot \/ s->l->ports_per_shard % NAT64_N_PROTOS)->held++;\n\tshard_commit_owner(s, \&in);/}' import
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

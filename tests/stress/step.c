@@ -1,7 +1,7 @@
 /*
  * step.c - a worker killed at every instruction
  *
- *     step OPERATIONS [nested]
+ *     step OPERATIONS [nested | import]
  *
  * A child works on a shard: packets that create, refresh and end bindings and sessions, the clock hand, static bindings,
  * recovery; under either kind of filtering. The parent executes it one machine instruction at a time (ptrace). Whoever is killed after an instruction
@@ -12,6 +12,8 @@
  * before the operation and that the operation does not end still stands.
  *
  * With `nested`, the successor is stepped as well: it dies at every instruction of its recovery, and a third one adopts.
+ * With `import`, what is stepped is a worker that brings the shard over to a new region after so many operations; its
+ * successor does it again, and must end with the very bindings, sessions and rests of ports that nobody's death gives.
  * Prints instructions, states and violations; exits 1 if there was a violation.
  */
 #include <errno.h>
@@ -23,6 +25,7 @@
 #include "shm/audit.h"
 #include "shm/session.h"
 #include "tests/world.h"
+#include "worker/xlat/import.h"
 #include "worker/xlat/policy.h"
 
 #define BINDINGS 64
@@ -226,6 +229,37 @@ succeed(void *region, const struct operation *o, const struct standing *stood, u
 
 static void explore(void *region, const struct operation *o, bool nested, int depth);
 
+/* One instruction of the child. False when it has ended. */
+static bool
+stepped(pid_t child, const struct operation *o, bool nested)
+{
+	int status;
+
+	if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0 || waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
+		return false;
+	if (WSTOPSIG(status) == SIGTRAP)
+		return true;
+	complain("the worker crashed by itself", 0, o, nested);
+	ptrace(PTRACE_KILL, child, NULL, NULL);
+	waitpid(child, &status, 0);
+	return false;
+}
+
+/* A child that stops before its first instruction and does what the caller does where 0 is returned. */
+static pid_t
+puppet(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		return 0;
+	}
+	waitpid(child, NULL, 0);
+	return child;
+}
+
 /* Step the child until it ends; look at the memory wherever it has changed. */
 static void
 step(pid_t child, void *region, const struct operation *o, const struct standing *stood, unsigned n_stood,
@@ -233,18 +267,9 @@ step(pid_t child, void *region, const struct operation *o, const struct standing
 {
 	size_t from = shard_at(), size = w.layout.shard_size;
 	uint8_t *last = nested ? nest : before;
-	int status;
 
 	memcpy(last + from, (uint8_t *)region + from, size);
-	while (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0 && waitpid(child, &status, 0) == child) {
-		if (!WIFSTOPPED(status))
-			break;
-		if (WSTOPSIG(status) != SIGTRAP) {
-			complain("the worker crashed by itself", 0, o, nested);
-			ptrace(PTRACE_KILL, child, NULL, NULL);
-			waitpid(child, &status, 0);
-			break;
-		}
+	while (stepped(child, o, nested)) {
 		*(nested ? &nested_instructions : &instructions) += 1;
 		if (memcmp(last + from, (uint8_t *)region + from, size) == 0)
 			continue;
@@ -299,14 +324,11 @@ explore(void *region, const struct operation *o, bool nested, int depth)
 	act(&what, rehearsal + LAYOUT_HEADROOM, len);
 	n_stands = list(copy, stands[nested]);
 	stand(shared);
-	child = fork();
+	child = puppet();
 	if (child == 0) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
 		act(&what, packet, len);
 		_exit(0);
 	}
-	waitpid(child, NULL, 0);
 	step(child, shared, &what, stood[nested], n_stood, stands[nested], n_stands, nested, depth);
 }
 
@@ -321,6 +343,119 @@ next_operation(uint32_t now)
 		.flags = flags[random_below(sizeof(flags))], .now = now, .port = 53 + random_below(2),
 		.filtering = random_below(8) ? CONFIG_FILTERING_ADDRESS : CONFIG_FILTERING_ENDPOINT,
 	};
+}
+
+/* What stands in a slot of the shard: a binding with all its sessions, or the rest of a port. */
+struct place {
+	struct ip6 ip6;
+	uint32_t state, port6, sessions, expires;
+	uint64_t remotes;		/* a sum over the sessions */
+};
+
+static void
+places(void *region, struct place *out)
+{
+	struct shard s;
+
+	shard_view(&s, region, &w.layout, active);
+	for (uint32_t slot = 0; slot < w.layout.slots; slot++) {
+		const struct record *r = &s.records[slot];
+
+		out[slot] = (struct place) { .state = (uint8_t)r->state };
+		if (out[slot].state == RECORD_FREE)
+			continue;
+		out[slot].expires = s.expires[slot];
+		if (out[slot].state == RECORD_LIVE)
+			out[slot] = (struct place) { r->ip6, RECORD_LIVE, r->port6, r->sessions, s.expires[slot], r->remote4 };
+	}
+	for (uint32_t i = 0; i < w.layout.g.shard_sessions; i++)
+		if (s.sessions[i].key)
+			out[session_slot(&s.sessions[i])].remotes += s.sessions[i].remote4 + s.sessions[i].expires;
+}
+
+static void
+import(void *region, const struct foreign *old, uint32_t now)
+{
+	stand(region);
+	nat64_import(&actor, old, false, now);
+	nat64_adopt(&actor, now);
+}
+
+/* Bring the shard over, stepped; wherever the new region has changed somebody else does it again. */
+static void
+import_stepped(void *region, uint32_t now)
+{
+	static const uint8_t other[LAYOUT_SEED_SIZE] = { 1 };
+	const struct operation o = { .kind = ADOPT, .now = now };
+	struct place *wanted = calloc(w.layout.slots, sizeof(*wanted)), *got = calloc(w.layout.slots, sizeof(*got));
+	void *heir = mmap(NULL, w.layout.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct layout_owners *owners = layout_at(heir, w.layout.owners);
+	unsigned live = 0, held = 0;
+	struct foreign old;
+	pid_t child;
+
+	if (foreign_check(&old, region, w.layout.size))
+		abort();
+	layout_init_heir(heir, &w.layout, &w.config, &old, other);
+	for (unsigned s = 0; s < w.layout.g.shards; s++)
+		owners->worker[s] = s == active ? 0 : LAYOUT_NO_OWNER;	/* they are empty */
+	memcpy(copy, heir, w.layout.size);
+	import(copy, &old, now);
+	places(copy, wanted);
+	memcpy(before, heir, w.layout.size);
+	child = puppet();
+	if (child == 0) {
+		import(heir, &old, now);
+		_exit(0);
+	}
+	while (stepped(child, &o, false)) {
+		instructions++;
+		if (memcmp(before + shard_at(), (uint8_t *)heir + shard_at(), w.layout.shard_size) == 0)
+			continue;
+		states++;
+		copy_shard(before, heir);
+		copy_shard(copy, heir);
+		import(copy, &old, now);
+		audit_copy(copy, &o, false);
+		places(copy, got);
+		for (uint32_t slot = 0; slot < w.layout.slots; slot++)
+			if (memcmp(&got[slot], &wanted[slot], sizeof(*got)) != 0)
+				complain("it was not brought over as it should", slot, &o, false);
+	}
+	for (uint32_t slot = 0; slot < w.layout.slots; slot++)
+		if (wanted[slot].state != RECORD_FREE)
+			*(wanted[slot].state == RECORD_LIVE ? &live : &held) += 1;
+	printf("step: %u bindings and %u rests of ports brought over\n", live, held);
+	munmap(heir, w.layout.size);
+	free(wanted);
+	free(got);
+}
+
+/* Let the shard live through some operations with nobody looking, so that some bindings are there and others rest; move it. */
+static void
+live_and_import(void *region, unsigned operations)
+{
+	static uint8_t buffer[LAYOUT_HEADROOM + 256];
+	const struct operation hand = { .kind = HAND };
+	uint8_t *packet = buffer + LAYOUT_HEADROOM;
+	uint32_t now = 1000;
+
+	for (unsigned i = 0; i < operations; i++) {
+		struct operation o = next_operation(now += random_below(3) * 4);
+		uint32_t len = 0;
+
+		if (i + 10 == operations) {
+			o = hand;
+			o.now = now += w.config.udp_timeout + 1;
+		} else if (o.kind == FROM6) {
+			fill6(packet, &o);
+			len = 40u + packet[5];
+		} else if (o.kind == FROM4) {
+			len = fill4(packet, &actor, &o);
+		}
+		act(&o, packet, len);
+	}
+	import_stepped(region, now);
 }
 
 int
@@ -352,12 +487,16 @@ main(int argc, char **argv)
 	stand(region);
 	active = policy_shard(&actor, &w.config.static_.item[0].ip6);
 	memcpy(copy, region, w.layout.size);
+	if (argc > 2 && !strcmp(argv[2], "import")) {
+		live_and_import(region, operations);
+		operations = 0;
+	}
 	for (unsigned i = 0; i < operations; i++) {
 		struct operation o = next_operation(now += jump[random_below(sizeof(jump) / sizeof(jump[0]))]);
 
 		explore(region, &o, false, depth);
 	}
-	printf("step: %u operations, %lu instructions, %lu states; nested %lu instructions, %lu states; %lu violations\n",
-	       operations, instructions, states, nested_instructions, nested_states, violations);
+	printf("step: %s operations, %lu instructions, %lu states; nested %lu instructions, %lu states; %lu violations\n",
+	       argc > 1 ? argv[1] : "100", instructions, states, nested_instructions, nested_states, violations);
 	return violations != 0;
 }

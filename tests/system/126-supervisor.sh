@@ -2,46 +2,24 @@
 # 126-supervisor.sh - nat64d is killed and its workers live: they go on, and a new nat64d takes everything over from them
 source "$(dirname "$0")/../lib.sh"
 
-kill_outright()
+remember_all()
 {
-	kill -9 "$(cat "$T/nat64d.pid")"
-	wait_for 5 gone "$(cat "$T/nat64d.pid")"
-}
-
-remember()
-{
-	bindings >"$T/bindings"
-	sessions >"$T/sessions"
-	ctl --json show counters >"$T/counters"
+	remember
 	worker_pids | tr ' ' '\n' | sort >"$T/workers"
-	grep -q ' 7001 ' "$T/bindings"
 }
 
 # All that was remembered is there, in other hands; the old ones are gone.
-all_there()
+taken_over()
 {
 	local pid
 
-	wait_for 5 running 2
-	bindings >"$T/bindings-now"
-	comm -23 "$T/bindings" "$T/bindings-now" | tee "$T/missing"
-	[ ! -s "$T/missing" ]
-	sessions >"$T/sessions-now"
-	comm -23 "$T/sessions" "$T/sessions-now" | tee "$T/missing"
-	[ ! -s "$T/missing" ]
-	ctl --json show counters >"$T/counters-now"
-	counters_grow "$T/counters" "$T/counters-now"
-	[ -z "$(comm -12 "$T/workers" <(worker_pids | tr ' ' '\n' | sort))" ]
+	all_there
+	comm -12 "$T/workers" <(worker_pids | tr ' ' '\n' | sort) | tee "$T/same"
+	[ ! -s "$T/same" ]
 	while read -r pid; do
-		gone "$pid"
+		wait_for 5 gone "$pid"
 	done <"$T/workers"
 	wait_for 5 five
-}
-
-# nat64d, nat64-ctld, two workers, a spare; and no others
-five()
-{
-	[ "$(ours | wc -l)" = 5 ]
 }
 
 # A window of a house that is gone would show old things as if they were true.
@@ -56,11 +34,6 @@ no_ctld()
 	! ours | xargs -r ps -o comm= -p | grep -q ctld
 }
 
-talk()
-{
-	peer client udp "$SERVER" 7 hello 7001
-}
-
 # under_load - killed, and a second later started again, in the middle of 5,000 datagrams a second: none is lost
 under_load()
 {
@@ -69,12 +42,12 @@ under_load()
 	talk
 	flood_start 5000 6
 	sleep 1
-	remember
-	kill_outright
+	remember_all
+	kill_nat64d
 	sleep 1
 	gateway_start
 	flooding
-	all_there
+	taken_over
 	flood_end
 	grep -q ' lost 0 ' "$T/flood"
 	again=$(sed 's/.* duplicated \([0-9]*\) .*/\1/' "$T/flood")
@@ -89,7 +62,7 @@ in_the_middle()
 {
 	local after
 
-	remember
+	remember_all
 	for after in 0 0.005 0.01 0.015 0.02 0.025 0.03 0.04 0.06 0.1; do
 		kill -9 "$(cat "$T/nat64d.pid")" 2>/dev/null || true
 		: >"$T/gateway-nat64d.log"
@@ -97,33 +70,33 @@ in_the_middle()
 		cp "$T/pid" "$T/nat64d.pid"
 		sleep "$after"
 	done
-	kill_outright
+	kill_nat64d
 	gateway_start
-	all_there
+	taken_over
 	[ "$(talk)" = "$1" ]
 }
 
 still_upgrades()
 {
-	remember
+	remember_all
 	exits 0 ctl upgrade
-	all_there
+	taken_over
 }
 
 # Keys that a reload changes may have changed meanwhile.
 live_key()
 {
-	remember
-	kill_outright
+	remember_all
+	kill_nat64d
 	config 'udp-timeout = 150'
 	gateway_start
-	all_there
+	taken_over
 	expect udp-timeout,150 -- ctl --csv show config
 	config 'udp-timeout = 160'
 	exits 0 ctl reload
-	kill_outright
+	kill_nat64d
 	gateway_start
-	all_there
+	taken_over
 }
 
 # there FILE - every binding in it is there, but for those of pings, which may be over
@@ -161,8 +134,8 @@ table_keys()
 
 	flood_start 1000 8
 	sleep 1
-	remember
-	kill_outright
+	remember_all
+	kill_nat64d
 	WORKERS=3 config 'pool = 198.51.100.16/29' 'static = tcp 198.51.100.9:80 [2001:db8:1::2]:8080'
 	sleep 0.5
 	gateway_start
@@ -175,16 +148,16 @@ table_keys()
 	[ "$(ip -n "n64t-$$-gateway" route show 198.51.100.16/29 | wc -l)" = 1 ]
 	WORKERS=1
 	config 'mtu = 1400' 'steering = off'
-	remember
+	remember_all
 	sed -i '/^tcp .* 198.51.100.9 80$/d' "$T/bindings" # the static one, which is no more
-	kill_outright
+	kill_nat64d
 	gateway_start
 	brought 1
 	[ "$(talk)" = "$1" ]
 	[ -z "$(ip -n "n64t-$$-gateway" route show 198.51.100.16/29)" ]
 	WORKERS=2
 	config
-	kill_outright
+	kill_nat64d
 	gateway_start
 	brought 2
 	[ "$(talk)" = "$1" ]
@@ -201,7 +174,7 @@ fewer_ports()
 	read -r address port _ <<<"$1"
 	((port < 32768)) && high=32767 || low=32768
 	bindings | grep '^udp' >"$T/all"
-	kill_outright
+	kill_nat64d
 	sed -i "s/^pool.*/pool = $address ports $low-$high/" "$T/nat64.ini"
 	gateway_start
 	bindings | grep '^udp' >"$T/now"
@@ -209,24 +182,24 @@ fewer_ports()
 	[ "$(wc -l <"$T/now")" -lt "$(wc -l <"$T/all")" ]
 	[ "$(talk)" = "$1" ]
 	config
-	kill_outright
+	kill_nat64d
 	gateway_start
-	remember
+	remember_all
 	there "$T/now"
 }
 
 # The device is called otherwise now: the bindings are there all the same.
 other_device()
 {
-	remember
-	kill_outright
+	remember_all
+	kill_nat64d
 	sed -i 's/^device.*/device = other64/' "$T/nat64.ini"
 	gateway_start
 	there "$T/bindings"
 	[ "$(talk)" = "$1" ]
 	[ "$(ip -n "n64t-$$-gateway" -o link show type tun | wc -l)" = 1 ]
 	config
-	kill_outright
+	kill_nat64d
 	gateway_start
 	there "$T/bindings"
 }
@@ -236,8 +209,8 @@ moved_in_the_middle()
 {
 	local after n=2
 
-	remember
-	kill_outright
+	remember_all
+	kill_nat64d
 	for after in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.09 0.1 0.11 0.12 0.14 0.16 0.18 0.2; do
 		n=$((n % 4 + 1))
 		WORKERS=$n config
@@ -246,7 +219,7 @@ moved_in_the_middle()
 		cp "$T/pid" "$T/nat64d.pid"
 		sleep "$after"
 		cat "$T/gateway-nat64d.log"
-		kill_outright
+		kill_nat64d
 	done
 	config
 	gateway_start
@@ -261,11 +234,11 @@ file_names()
 	local i
 
 	for i in 1 2 3; do
-		remember
+		remember_all
 		config "max-sessions = $((i + 1))M"
 		exits 0 ctl reload
 		wait_for 5 settled_with 2
-		kill_outright
+		kill_nat64d
 		gateway_start
 		there "$T/bindings"
 	done
@@ -278,20 +251,20 @@ one_missing()
 {
 	local pid
 
-	remember
+	remember_all
 	pid=$(head -1 "$T/workers")
 	kill -STOP "$(cat "$T/nat64d.pid")"
 	kill -9 "$pid"
-	kill_outright
+	kill_nat64d
 	gateway_start
-	all_there
+	taken_over
 	[ "$(talk)" = "$1" ]
 }
 
 # A start that fails before it has taken over changes nothing.
 refused_start()
 {
-	kill_outright
+	kill_nat64d
 	talk
 	start gateway python3 -m http.server --bind 127.0.0.1 9641
 	wait_for 5 listening gateway 9641
@@ -301,7 +274,7 @@ refused_start()
 	end "$(cat "$T/pid")"
 	[ "$(talk)" = "$1" ]
 	gateway_start
-	all_there
+	taken_over
 }
 
 device_deleted()
@@ -363,7 +336,7 @@ wait_for 10 settled
 host >"$T/before"
 begin
 port=$(talk)
-check 'nat64d is killed outright' kill_outright
+check 'nat64d is killed outright' kill_nat64d
 check 'its workers go on' talk
 check 'its window does not' window_shut
 check 'it is started again' gateway_start

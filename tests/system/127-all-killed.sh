@@ -3,44 +3,6 @@
 # keeps the queues also every packet
 source "$(dirname "$0")/../lib.sh"
 
-talk()
-{
-	peer client udp "$SERVER" 7 hello 7001
-}
-
-remember()
-{
-	bindings >"$T/bindings"
-	sessions >"$T/sessions"
-	ctl --json show counters >"$T/counters"
-	grep -q ' 7001 ' "$T/bindings"
-}
-
-all_there()
-{
-	wait_for 5 running 2
-	bindings >"$T/now"
-	comm -23 "$T/bindings" "$T/now" | tee "$T/missing"
-	[ ! -s "$T/missing" ]
-	sessions >"$T/now"
-	comm -23 "$T/sessions" "$T/now" | tee "$T/missing"
-	[ ! -s "$T/missing" ]
-	ctl --json show counters >"$T/counters-now"
-	counters_grow "$T/counters" "$T/counters-now"
-}
-
-# nat64d first, so that nobody is replaced.
-kill_all()
-{
-	local pids
-
-	mapfile -t pids < <(ours)
-	kill -9 "${pids[@]}"
-	for pid in "${pids[@]}"; do
-		wait_for 5 gone "$pid"
-	done
-}
-
 # The device stays, root's alone, with its routes.
 device_stays()
 {

@@ -8,11 +8,6 @@ source "$(dirname "$0")/../lib.sh"
 RANDOM=${SEED:=$$}
 echo "seed $SEED"
 
-talk()
-{
-	peer client udp "$SERVER" 7 hello 7001
-}
-
 begin_start()
 {
 	: >"$T/gateway-nat64d.log"

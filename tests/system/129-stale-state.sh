@@ -4,34 +4,6 @@ source "$(dirname "$0")/../lib.sh"
 
 estate=$SHM/estate region=$SHM/lab.region
 
-talk()
-{
-	peer client udp "$SERVER" 7 hello 7001
-}
-
-kill_all()
-{
-	local pids pid
-
-	mapfile -t pids < <(ours)
-	kill -9 "${pids[@]}"
-	for pid in "${pids[@]}"; do
-		wait_for 5 gone "$pid"
-	done
-}
-
-kill_nat64d()
-{
-	kill -9 "$(cat "$T/nat64d.pid")"
-	wait_for 5 gone "$(cat "$T/nat64d.pid")"
-}
-
-# five - nat64d, nat64-ctld, two workers and a spare, and no others
-five()
-{
-	[ "$(ours | tee /dev/stderr | wc -l)" = 5 ]
-}
-
 # fresh WORDS COMMAND... - with all killed, or as DYING says, and COMMAND done to what is left, a start says these words and
 # that it starts afresh; its tables are empty, and it works
 fresh()

@@ -46,6 +46,17 @@ round()
 	diff "$T/once.ini" "$T/twice.ini" >"$T/out"
 }
 
+# endless - a device is refused by its length; so is a directory
+endless()
+{
+	local rc=0
+
+	timeout 20 "$B/nat64d" -c /dev/zero --check 2>"$T/out" || rc=$?
+	[ $rc = 2 ] && grep -qx '/dev/zero: is longer than 16 MB, so it is no configuration' "$T/out" || return 1
+	"$B/nat64d" -c / --check 2>"$T/out" && return 1
+	grep -q '^/: cannot be read' "$T/out"
+}
+
 usage()
 {
 	local rc=0
@@ -71,6 +82,7 @@ rc=0; round "$top/nat64.ini" || rc=$?; say $rc 'the reference file'
 for file in ../good-config/*.ini; do
 	rc=0; round "$file" || rc=$?; say $rc "accepted: $(basename "$file" .ini)"
 done
+rc=0; endless || rc=$?; say $rc 'a device, a directory'
 rc=0; usage --no-such-option || rc=$?; say $rc 'an unknown option'
 rc=0; usage || rc=$?; say $rc 'no file'
 rc=0; usage -c nat64.ini word || rc=$?; say $rc 'an argument too many'

@@ -69,7 +69,9 @@ wide_config(void)
 static struct nat64 *
 owner(struct world *w, unsigned shard)
 {
-	return &w->worker[shard % w->config.workers];
+	const struct layout_owners *owners = layout_at(w->region, w->layout.owners);
+
+	return &w->worker[owners->worker[shard]];
 }
 
 static void
@@ -458,7 +460,7 @@ test_counts_go_on(void **state)
 	for (unsigned s = 0; s < new.layout.g.shards; s++) {
 		cut += new.worker[0].shard[s].head->cut;
 		for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
-			created += shard_total(&old.worker[s % 2].shard[s], SHARD_BINDINGS_CREATED, p);
+			created += shard_total(&owner(&old, s)->shard[s], SHARD_BINDINGS_CREATED, p);
 			now += shard_total(&new.worker[0].shard[s], SHARD_BINDINGS_CREATED, p);
 		}
 	}

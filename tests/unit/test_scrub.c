@@ -46,6 +46,13 @@ turn(struct scrub *scrub, uint32_t request, uint32_t now)
 	return n;
 }
 
+/* The number of worker i's first shard. */
+static unsigned
+first_shard(unsigned i)
+{
+	return i * w.layout.g.shards / w.config.workers;
+}
+
 /* A live binding in one of worker i's shards. Returns its record. */
 static struct record *
 binding(unsigned i)
@@ -53,12 +60,13 @@ binding(unsigned i)
 	const struct layout_secret *secret = w.worker[0].secret;
 	struct record_first first = { .remote4 = 1, .remote_port = 9, .expires = 5000 };
 	struct record_key k = { world_ip6("2001:db8::1"), 77, NAT64_UDP };
-	struct shard *shard = &w.worker[i].shard[i];
+	unsigned number = first_shard(i);
+	struct shard *shard = &w.worker[i].shard[number];
 	uint32_t slot = pool_pick_owner(shard, 0, NAT64_UDP, secret->port_key);
 
-	assert_int_equal(w.worker[0].owners->worker[i], i);
+	assert_int_equal(w.worker[0].owners->worker[number], i);
 	assert_int_equal(record_create_owner(shard, slot, &k, record_hash(secret->index_key, &k), world_ip4("192.0.2.1"),
-					     pool_port(&w.layout, secret, i, slot), &first, 1000), 0);
+					     pool_port(&w.layout, secret, number, slot), &first, 1000), 0);
 	return &shard->records[slot];
 }
 
@@ -81,8 +89,8 @@ own_shards_only(void **state)
 	assert_int_equal(line[1]->said.shards, w.layout.g.shards / 2);
 	assert_int_equal(line[1]->said.violations, 1);
 	assert_string_equal(audit_words(line[1]->said.rule), audit_words(AUDIT_place));
-	assert_int_equal(line[1]->said.shard, 1);
-	assert_ptr_equal(&w.worker[1].shard[1].records[line[1]->said.slot], theirs);
+	assert_int_equal(line[1]->said.shard, first_shard(1));
+	assert_ptr_equal(&w.worker[1].shard[first_shard(1)].records[line[1]->said.slot], theirs);
 	assert_int_equal(w.worker[1].row->counter[COUNTER_audit_violations], 1);
 	assert_int_equal(w.worker[0].row->counter[COUNTER_audit_violations], 0);
 }

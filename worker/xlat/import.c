@@ -202,17 +202,23 @@ bring_sessions(struct import *in)
 	}
 }
 
-/* Go on counting where the old shard stopped, whatever was left behind. */
+/*
+ * Go on counting where the old shard stopped, whatever was left behind. Both totals at once: alive is their difference, and who
+ * dies between them would leave his successor a wrong one to go on from.
+ */
 static void
 bring_totals(struct import *in, enum shard_total created)
 {
 	for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
 		uint64_t alive = shard_alive(in->s, created, p), old = foreign_total(in->old, in->s->number, created, p);
+		struct shard_intent after = {
+			.effects = SHARD_BINDING_TOTAL | SHARD_SESSION_TOTAL,
+			.binding_total = created * NAT64_N_PROTOS + p, .session_total = (created + 1) * NAT64_N_PROTOS + p,
+			.binding_value = old < alive ? alive : old,
+		};
 
-		if (old < alive)
-			old = alive;
-		atomic_store_64(&in->s->head->total[created * NAT64_N_PROTOS + p], old);
-		atomic_store_64(&in->s->head->total[(created + 1) * NAT64_N_PROTOS + p], old - alive);
+		after.session_total_value = after.binding_value - alive;
+		shard_commit_owner(in->s, &after);
 	}
 }
 
