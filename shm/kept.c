@@ -1,10 +1,11 @@
 /*
  * kept.c - packets that wait
  *
- * A packet is here once `until` is stored, and gone once it is 0; whoever dies in between has kept it whole or not at all. The maps of
- * places in use and of packets due are private and made anew by a successor, who finds who was called by its `until`, which lies in the past then.
- * Looking for what is due costs one look at each packet a second; being called, one at each packet. Both are bounded by a
- * store that is small by design, and a source that fills its quarter of it has nothing of the others.
+ * A packet is here once `until` is stored, and gone once it is 0; whoever dies in between has kept it whole or not at
+ * all. The maps of places in use and of packets due are private and made anew by a successor, who finds who was
+ * called by its `until`, which lies in the past then. Looking for what is due costs one look at each packet a second;
+ * being called, one at each packet. Both are bounded by a store that is small by design, and a source that fills its
+ * quarter of it has nothing of the others.
  * Must never: believe a number found in the region; keep a packet without an end to its stay.
  */
 #include <string.h>

@@ -1,9 +1,10 @@
 /*
  * kept.h - packets that wait in shared memory for something to happen, each worker's own
  *
- * A packet is put with what it waits for (about), how long (until) and what becomes of it when nobody called (kin.fate).
- * kept_call_owner() gives all packets about something another fate, or what they lacked to go on, at once. Due is who was called or whose time has come.
- * What a dead worker has kept its successor finds; a store is as long as the geometry says, and no source has more than a quarter.
+ * A packet is put with what it waits for (about), how long (until) and what becomes of it when nobody called
+ * (kin.fate). kept_call_owner() gives all packets about something another fate, or what they lacked to go on, at
+ * once. Due is who was called or whose time has come. What a dead worker has kept its successor finds; a store is as
+ * long as the geometry says, and no source has more than a quarter.
  */
 #ifndef SHM_KEPT_H
 #define SHM_KEPT_H
@@ -19,7 +20,7 @@ struct kept {
 	uint32_t until;			/* atomic; table second from which it is due; 0: nothing is kept here. Stored last */
 	uint32_t len;
 	uint64_t about;			/* what it waits for; a keyed hash of the caller's */
-	struct layout_kin kin;		/* atomic, as one word; what it brings along when due: a fate, or none and it goes on its way */
+	struct layout_kin kin;		/* atomic, as one word; what it brings along when due; no fate: it goes on its way */
 	uint16_t note;			/* the caller's; of packets about the same, one with 0 is due first */
 	uint8_t source;			/* a keyed hash of who sent it */
 	uint8_t pad[5];
@@ -39,7 +40,10 @@ struct kept_store {
 /* Stand on what worker w keeps in a mapped region, and count it. */
 void kept_open(struct kept_store *k, void *region, const struct layout *l, unsigned w);
 
-/* Keep what->len bytes of a packet until a second that is yet to come. Returns false when there is no room, or this source has its share. */
+/*
+ * Keep what->len bytes of a packet until a second that is yet to come. Returns false when there is no room, or when this
+ * source has its share.
+ */
 bool kept_put_owner(struct kept_store *k, const struct kept *what, const uint8_t *packet);
 
 /* All packets about this are due, and bring this along: a fate, or what they lacked. */

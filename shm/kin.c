@@ -1,11 +1,11 @@
 /*
  * kin.c - fragments of one packet, found again and compared
  *
- * The ranges of a packet never overlap and never repeat: what would is told to the caller instead. So their lengths add up to the packet
- * when it is complete, and looking through at most 128 of them is all there is to do for a fragment.
- * Whom to replace: what is over, then what is complete, oldest first. A first fragment goes on at once and needs nothing but this entry,
- * so for it those are given up too that have nothing but fragments out of order, and then the oldest of all; a fragment out of order
- * never costs another packet its place.
+ * The ranges of a packet never overlap and never repeat: what would is told to the caller instead. So their lengths
+ * add up to the packet when it is complete, and looking through at most 128 of them is all there is to do for a
+ * fragment. Whom to replace: what is over, then what is complete, oldest first. A first fragment goes on at once and
+ * needs nothing but this entry, so for it those are given up too that have nothing but fragments out of order, and
+ * then the oldest of all; a fragment out of order never costs another packet its place.
  * Must never: believe a number of ranges found in the region; tell two packets apart by less than the whole tag.
  */
 #include "shm/atomic.h"

@@ -40,7 +40,7 @@ struct kin {
 };
 
 struct kin_bucket {
-	uint64_t tag[KIN_WAYS];		/* atomic; keyed hash of addresses, identification and protocol; 0: nobody. Stored last */
+	uint64_t tag[KIN_WAYS];		/* atomic; keyed hash of what names a packet; 0: nobody. Stored last */
 	struct kin way[KIN_WAYS];
 };
 
@@ -55,13 +55,16 @@ kin_buckets(void *region, const struct layout *l, unsigned w)
 struct kin *kin_find(struct kin_bucket *b, uint64_t tag, uint32_t now);
 
 /*
- * Room for a new one, empty and WAITING: in place of what is over or done. When the first fragment of a packet is there, also of
- * one that only has fragments out of order, and at last of the oldest (RFC 4787 REQ-14a). *lost is the tag of who lost his place to it, or 0.
- * Returns NULL when there is no room.
+ * Room for a new one, empty and WAITING: in place of what is over or done. When the first fragment of a packet is
+ * there, also of one that only has fragments out of order, and at last of the oldest (RFC 4787 REQ-14a). *lost is the
+ * tag of who lost his place to it, or 0. Returns NULL when there is no room.
  */
 struct kin *kin_make_owner(struct kin_bucket *b, uint64_t tag, bool first, uint32_t now, uint32_t until, uint64_t *lost);
 
-/* The same packet's name is another packet's now: begin anew, WAITING. A death in between leaves it as it was, or to be renewed. */
+/*
+ * The name is another packet's now: begin anew, WAITING. A death in between leaves what a first fragment makes begin anew
+ * again.
+ */
 void kin_renew_owner(struct kin *k, uint32_t until);
 
 /* What a fragment is to those seen before. */

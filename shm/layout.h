@@ -40,7 +40,7 @@
  * to a pool address and so is translated, outside (20) and inside (20).
  */
 #define LAYOUT_HEADROOM 128
-#define LAYOUT_BUFFERS (LAYOUT_BATCH + 2)	/* of a worker: a batch, one for what other workers hand over, one for what was kept */
+#define LAYOUT_BUFFERS (LAYOUT_BATCH + 2)	/* of a worker: a batch, one for what is handed over, one for what was kept */
 #define LAYOUT_SAVED 640		/* bytes from a packet's start within which translation may write */
 #define LAYOUT_NO_OWNER 0xff
 #define LAYOUT_PREFIXES 8		/* as many as config.def allows */

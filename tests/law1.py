@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """law1.py - reads `nat64ctl --json show counters` and checks law 1 for every tenant
 
-Every packet read from a queue, taken from another worker, from a dead predecessor or from those kept ends in exactly one verdict, and every
-packet handed over was taken: queue_packets + handover_packets + replayed_packets + released_packets = sum of all verdicts, and
-handover_packets = handed_over.
+Every packet read from a queue, taken from another worker, from a dead predecessor or from those kept ends in exactly
+one verdict, and every packet handed over was taken: queue_packets + handover_packets + replayed_packets +
+released_packets = sum of all verdicts, and handover_packets = handed_over.
 """
 import json
 import sys

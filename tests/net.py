@@ -15,8 +15,8 @@
   opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
   large ADDRESS PORT SIZE N      N datagrams of so many bytes, one after the other; print how many came back as they were
   unsummed ADDRESS PORT          echo UDP without checksums (IPv4); until killed
-  reversed ADDRESS PORT SIZE GO  a datagram in fragments, the last first, and the first when the file GO is there; print "right" when
-                                 it comes back as it was
+  reversed ADDRESS PORT SIZE GO  a datagram in fragments, the last first, and the first when the file GO is there; print
+                                 "right" when it comes back as it was
   timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
 """
 import ipaddress

@@ -1,11 +1,11 @@
 /*
  * inflight.c - nothing in hand is lost with the hand
  *
- * The kernel gives a packet away when it is read; whoever dies then must leave it behind. So packets are read into shared
- * memory. An empty buffer begins with a zero byte, which no IP packet does: a death right after the read leaves the packet
- * and its own header tells its length. Translation overwrites the beginning, so that is saved first, and restored by who
- * comes after. What a packet brought along is stored before it. A packet may go out twice when death comes between its write and inflight_done; IP allows that, and loss
- * is worse.
+ * The kernel gives a packet away when it is read; whoever dies then must leave it behind. So packets are read into
+ * shared memory. An empty buffer begins with a zero byte, which no IP packet does: a death right after the read
+ * leaves the packet and its own header tells its length. Translation overwrites the beginning, so that is saved
+ * first, and restored by who comes after. What a packet brought along is stored before it. A packet may go out twice
+ * when death comes between its write and inflight_done; IP allows that, and loss is worse.
  * Must never: believe a length found in shared memory.
  */
 #include "worker/inflight.h"

@@ -1,12 +1,12 @@
 /*
  * loop.c - read a batch, translate, count, write
  *
- * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate and
- * write each, take what other workers handed over and what has waited long enough, move the clock hand a little. When a turn found nothing to do the
- * worker sleeps in ppoll until a packet, the bell, or the next second.
- * Per packet there is one read and one write, no other system call, no clock call, no lock, no allocation.
- * A turn ends with a small step of the audit, which goes over all shards for ever (scrub.h).
- * A packet is in hand from the read to its verdict; a successor finds it there (inflight.h).
+ * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate
+ * and write each, take what other workers handed over and what has waited long enough, move the clock hand a little.
+ * When a turn found nothing to do the worker sleeps in ppoll until a packet, the bell, or the next second. Per packet
+ * there is one read and one write, no other system call, no clock call, no lock, no allocation. A turn ends with a
+ * small step of the audit, which goes over all shards for ever (scrub.h). A packet is in hand from the read to its
+ * verdict; a successor finds it there (inflight.h).
  * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
  */
 #include <poll.h>
@@ -180,8 +180,8 @@ from_workers(struct loop *l)
 }
 
 /*
- * Go on with kept packets that are due. Each is in hand before it is no longer kept. Who drains keeps nothing: another table will
- * know nothing of it.
+ * Go on with kept packets that are due. Each is in hand before it is no longer kept. Who drains keeps nothing:
+ * another table will know nothing of it.
  */
 static unsigned
 from_kept(struct loop *l)
@@ -199,8 +199,9 @@ from_kept(struct loop *l)
 }
 
 /*
- * Go on with what a dead predecessor had in hand. The packet that crashed it, if one did, has met its fate already: the
- * supervisor has kept it as evidence. The last two buffers come first, for who waits for another worker needs one of them empty.
+ * Go on with what a dead predecessor had in hand. The packet that crashed it, if one did, has met its fate already:
+ * the supervisor has kept it as evidence. The last two buffers come first, for who waits for another worker needs one
+ * of them empty.
  */
 static void
 from_predecessor(struct loop *l, bool crashed)

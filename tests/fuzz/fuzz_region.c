@@ -141,9 +141,11 @@ populate(void)
 	for (unsigned round = 0; round < 2; round++)	/* the second round: another remote host, a session of the slab */
 		for (unsigned i = 0; i < HOSTS; i++)
 			flow(i, round);
-	for (unsigned s = 0; s < w.layout.g.shards; s += 2) {
+	for (unsigned s = 0; s < w.layout.g.shards; s++) {
 		struct shard shard;
 
+		if (w.worker[0].owners->worker[s] != 0)
+			continue;
 		shard_view(&shard, w.region, &w.layout, s);
 		for (uint32_t slot = 0; slot < w.layout.slots && n_live[s] < HOSTS; slot++)
 			if (record_live(&shard, slot))

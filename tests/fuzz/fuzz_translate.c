@@ -7,9 +7,10 @@
  *     bit 5      toggle hairpin and the treatment of zero checksums; each second time, the kind of filtering
  *     bit 6      make it a fragment of one of few packets
  *     bit 7      a successor takes the worker's place first
- * After each packet what was kept and is due goes on. After each: the verdict exists, what is to be sent lies inside the buffer, is well formed, has a right IPv4
- * header checksum and, if it is an ICMP error, a right ICMP checksum. After every fourth sequence: the audit of every shard with bindings.
- * The region is a private mapping of a pristine one and is thrown away after each input, so every input stands alone.
+ * After each packet what was kept and is due goes on. After each: the verdict exists, what is to be sent lies inside
+ * the buffer, is well formed, has a right IPv4 header checksum and, if it is an ICMP error, a right ICMP checksum.
+ * After every fourth sequence: the audit of every shard with bindings. The region is a private mapping of a pristine
+ * one and is thrown away after each input, so every input stands alone.
  */
 #include <sys/mman.h>
 #include <unistd.h>

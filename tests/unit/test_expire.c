@@ -338,11 +338,12 @@ orphans(void **state)
 static void
 peers(void **state)
 {
-	const uint8_t *key = n->secret->index_key;
+	const uint8_t *key;
 	uint32_t slot, number, peer;
 
 	(void)state;
 	open_small();
+	key = n->secret->index_key;
 	slot = binding(1, 5000);
 	number = add_session(slot, 100, 1400);
 	session_vouch_owner(s, key, slot, number, 1000);
@@ -371,11 +372,12 @@ peers(void **state)
 static void
 no_room_for_a_peer(void **state)
 {
-	const uint8_t *key = n->secret->index_key;
+	const uint8_t *key;
 	uint32_t slot, last = 0, count = 0;
 
 	(void)state;
 	open_small();
+	key = n->secret->index_key;
 	slot = binding(1, 5000);
 	while (session_room(s)) {
 		struct record_first first = { .remote4 = 100 + count, .remote_port = 9, .expires = 2000 };

@@ -213,9 +213,10 @@ compute_udp(const struct pkt *p, const uint8_t *ip, uint8_t *l4, enum nat64_side
 	csum_store(check_field(p, l4), csum_add(sum, l4, len));
 }
 
-/* Replace ports or identifier, ICMP type and checksum at l4, behind the new header at ip. `before`: the sum of what was covered. */
+/* Replace ports or identifier, ICMP type and checksum, behind the new header at ip. `before` sums up what was covered. */
 static void
-rewrite_transport(const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst, uint8_t *ip, uint64_t before, bool inner)
+rewrite_transport(const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst, uint8_t *ip, uint64_t before,
+		  bool inner)
 {
 	enum nat64_side to = other(p->from);
 	uint8_t *l4 = p->data + p->l4, *check = check_field(p, l4);
@@ -271,7 +272,9 @@ emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, con
 	out->len = (uint32_t)(end - out->data);
 	out->cut = p->cut;
 	if (p->fragment)
-		out->kin = (struct layout_kin) { .src_port = src->port, .dst_port = dst->port, .whole = (uint16_t)p->whole, .known = 1 };
+		out->kin = (struct layout_kin) {
+			.src_port = src->port, .dst_port = dst->port, .whole = (uint16_t)p->whole, .known = 1,
+		};
 }
 
 /* An ICMP error while it is put together: the quoted packet, what stands behind it, the packet's end. */

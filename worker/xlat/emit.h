@@ -15,9 +15,9 @@
 enum nat64_verdict emit_check(const struct nat64 *n, struct pkt *p, uint32_t *mtu);
 
 /*
- * Rewrite a TCP, UDP or echo packet, or a fragment of one, in place as one of the other family from src to dst. The payload does
- * not move; the new header may begin up to LAYOUT_HEADROOM bytes before the old one. Sets out->data, out->len and out->cut, and out->kin
- * for who reads a fragment next.
+ * Rewrite a TCP, UDP or echo packet, or a fragment of one, in place as one of the other family from src to dst. The
+ * payload does not move; the new header may begin up to LAYOUT_HEADROOM bytes before the old one. Sets out->data,
+ * out->len and out->cut, and out->kin for who reads a fragment next.
  */
 void emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst,
 		 struct nat64_packet *out);
@@ -52,8 +52,8 @@ struct emit_header {
 uint8_t *emit_header(uint8_t *end, enum nat64_side to, const struct emit_header *h);
 
 /*
- * An IPv4 identification, not 0, for a packet that may be fragmented on its way: another one than those before it between these two in this
- * protocol, also from other workers (RFC 6864 section 4.3).
+ * An IPv4 identification, not 0, for a packet that may be fragmented on its way: another one than those before it
+ * between these two in this protocol, also from other workers (RFC 6864 section 4.3).
  */
 uint16_t emit_id(struct nat64 *n, uint32_t src, uint32_t dst, uint8_t proto);
 

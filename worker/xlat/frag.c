@@ -1,18 +1,19 @@
 /*
  * frag.c - fragments are translated one by one; what one does not know of its packet, its kin do
  *
- * Only the first fragment has the ports. All fragments of a packet meet at one worker: from IPv6 the one that owns the source's
- * shard, where they are at home; from IPv4, where the shard follows from a port that is not known yet, the one that a keyed
- * hash of what they share names. Who meets the first goes on with its ports (struct layout_kin), to another worker if need be. Who comes
- * before it is kept, and called when it comes. Nothing is ever put together.
+ * Only the first fragment has the ports. All fragments of a packet meet at one worker: from IPv6 the one that owns
+ * the source's shard, where they are at home; from IPv4, where the shard follows from a port that is not known yet,
+ * the one that a keyed hash of what they share names. Who meets the first goes on with its ports (struct layout_kin),
+ * to another worker if need be. Who comes before it is kept, and called when it comes. Nothing is ever put together.
  *
- * Two kinds cannot go on before all have come: of ICMP, because the sum of ICMPv6 has the length of the whole in it, and of UDP from IPv4
- * without a checksum, because IPv6 wants the sum of every byte. They are gathered, all of them kept, then called, the first one first.
+ * Two kinds cannot go on before all have come: of ICMP, because the sum of ICMPv6 has the length of the whole in it,
+ * and of UDP from IPv4 without a checksum, because IPv6 wants the sum of every byte. They are gathered, all of them
+ * kept, then called, the first one first.
  *
- * After a death a fragment is met again. So one that was seen goes on like any other, and one that must wait is kept before it is noted.
- * Fragments that contradict each other poison their packet, whoever sent them (RFC 5722).
- * Must never: let a fragment out of order cost one in order its place; keep longer than fragment-timeout; believe a port that was read
- * from other bytes than the first fragment's (CVE-2019-5597).
+ * After a death a fragment is met again. So one that was seen goes on like any other, and one that must wait is kept
+ * before it is noted. Fragments that contradict each other poison their packet, whoever sent them (RFC 5722).
+ * Must never: let a fragment out of order cost one in order its place; keep longer than fragment-timeout; believe a
+ * port that was read from other bytes than the first fragment's (CVE-2019-5597).
  */
 #include "shm/hash.h"
 #include "worker/xlat/csum.h"
@@ -204,7 +205,7 @@ tell(const struct kin *k, struct pkt *p)
 static struct kin *
 find_or_make(struct nat64 *n, const struct pkt *p, const struct name *name, uint32_t now)
 {
-	uint32_t until = now + n->config->fragment_timeout + 1;	/* this second has begun (RFC 6146 section 4: FRAGMENT_MIN) */
+	uint32_t until = now + n->config->fragment_timeout + 1;	/* this second has begun (RFC 6146 section 4) */
 	struct kin *k = kin_find(name->bucket, name->tag, now);
 	uint64_t lost = 0;
 

@@ -16,7 +16,7 @@ struct icmpmap {
 struct icmpmap_limits {
 	uint32_t mtu6, mtu4;		/* next-hop MTUs */
 	uint32_t inner_len;		/* total length of the IPv4 packet inside: for an MTU of 0 (RFC 1191 section 5) */
-	bool fragment_header;		/* the IPv6 packet inside has one, so it shrinks by eight bytes more (RFC 7915 section 5.2) */
+	bool fragment_header;		/* the IPv6 packet inside has one, and shrinks by eight bytes more */
 };
 
 /*

@@ -73,7 +73,7 @@ struct nat64_packet {
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
 	uint32_t cut;		/* out: 0: send it as it is; otherwise in pieces of at most so many bytes, see nat64_piece */
 	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and kin to this worker */
-	struct layout_kin kin;	/* in: what it brought along from another worker or from its stay; zero when it was read. Out: as above */
+	struct layout_kin kin;	/* in: what it brought along; zero when it was read. Out: what it takes along */
 };
 
 /* Stand on an initialised region as worker number `worker`. Returns NULL, or what is wrong. */
@@ -96,15 +96,17 @@ void nat64_adopt(struct nat64 *n, uint32_t now);
 enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
 
 /*
- * The next piece of a packet that must be cut, into out, which has room for packet->cut bytes; *at is 0 for the first one. Returns
- * its length, or 0 when there is no more. The packet stays as it is (RFC 791 section 3.2, RFC 8200 section 4.5).
+ * The next piece of a packet that must be cut, into out, which has room for packet->cut bytes; *at is 0 for the first
+ * one. Returns its length, or 0 when there is no more. The packet stays as it is (RFC 791 section 3.2, RFC 8200
+ * section 4.5).
  */
 uint32_t nat64_piece(const struct nat64_packet *packet, uint32_t *at, uint8_t *out);
 
 /*
- * The next kept packet that has to go on, because it was called or its time is over: copies it to packet->data, where there is room for a
- * packet, with its length and its kin. Returns false when there is none. It is still kept until nat64_taken(), so that it is
- * always somewhere; then comes nat64_translate(), which ends it if kin.fate says so. now UINT32_MAX: all of them.
+ * The next kept packet that has to go on, because it was called or its time is over: copies it to packet->data, where
+ * there is room for a packet, with its length and its kin. Returns false when there is none. It is still kept until
+ * nat64_taken(), so that it is always somewhere; then comes nat64_translate(), which ends it if kin.fate says so. now
+ * UINT32_MAX: all of them.
  */
 bool nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
 void nat64_taken(struct nat64 *n);

@@ -72,7 +72,7 @@ extensions(struct pkt *p, uint8_t *next, uint32_t have)
 		}
 		*next = h[0];
 		p->l4 += size;
-		if (p->fragment)			/* more headers would be somewhere in the first one (RFC 7915 section 5.1.1) */
+		if (p->fragment)		/* no further header is looked for (RFC 7915 section 5.1.1) */
 			return is_extension(*next) ? NAT64_bad_extension : NAT64_translated;
 	}
 }
@@ -233,7 +233,7 @@ tcp(struct pkt *p, uint32_t have, bool inner)
 	const uint8_t *h = p->data + p->l4;
 
 	p->proto = NAT64_TCP;
-	if (p->at)		/* one that begins inside the first 20 bytes could hide flags from who looks at them (RFC 3128) */
+	if (p->at)		/* inside the first 20 bytes it could change what a filter has seen (RFC 3128) */
 		return p->at < 20 ? NAT64_tiny_fragment : NAT64_translated;
 	if (p->l4 + (inner ? 8 : 20) > have)
 		return cut_short(p);

@@ -1,8 +1,9 @@
 /*
  * piece.c - a packet that is too large leaves in pieces
  *
- * What translation leaves has its header in front: of IPv4, or of IPv6 with a fragment header. It may be a fragment itself, so a
- * piece begins where the packet begins, plus its own offset, and only the last piece of a last fragment is a last one.
+ * What translation leaves has its header in front: of IPv4, or of IPv6 with a fragment header. It may be a fragment
+ * itself, so a piece begins where the packet begins, plus its own offset, and only the last piece of a last fragment
+ * is a last one.
  * Must never: write into the packet, for a successor may have to begin again; write more than packet->cut bytes.
  */
 #include <string.h>
