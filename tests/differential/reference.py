@@ -197,7 +197,7 @@ def transport(p, inner=False):
     b = p.body
     if p.proto == 6:
         p.kind = "tcp"
-        if p.size < 20 or len(b) < (8 if inner else 20):
+        if min(p.size, len(b)) < (8 if inner else 20):
             raise DROP
         if not inner and not 20 <= (b[12] >> 4) * 4 <= len(b):
             raise DROP
@@ -676,7 +676,7 @@ class Reference:
             at = 16 if p.kind == "tcp" else 6
             before = total(old) + total(body[:4])
             after = total(pseudo(src, dst, size, p.proto)) + total(new[:4])
-        if len(new) < at + 2:
+        if min(len(new), size) < at + 2:
             return new
         check = body[at] << 8 | body[at + 1]
         if p.kind == "udp" and check == 0:

@@ -30,8 +30,8 @@ WAITS = (1, 2, 4, 5, 6, 7, 20, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240,
 FLAGS = (2, 2, 2, 0x12, 0x10, 0x18, 0x11, 1, 4, 0x14, 6, 0, 0xc2)
 
 CONFIGS = [
-    {},
-    {"prefix": [LOCAL], "wkp-strict": ["no"]},
+    {"tcp-closing-timeout": ["60"]},
+    {"prefix": [LOCAL], "wkp-strict": ["no"], "tcp-opening-timeout": ["90"]},
     {"prefix": [PREFIX, LOCAL], "mtu4": ["1340"], "router4": ["198.51.100.9"], "router6": ["2001:db8:ffff::64"]},
     {"pool": ["192.0.2.1 ports 2048-2111"], "port-hold-down": ["10"]},
     {"pool": ["192.0.2.1-192.0.2.6", "198.51.100.7 ports 5000-5999"]},
@@ -44,9 +44,10 @@ CONFIGS = [
     {"hairpin": ["no"], "deny": ["8.8.0.0/16"], "allow": ["203.0.113.0/24", "8.8.8.0/24", "8.0.0.0/8", "10.0.0.0/8"]},
     {"prefix": ["2001:db8:64::/64"], "allow": ["203.0.113.0/24", "10.0.0.0/8"], "tcp-established-timeout": ["8000"]},
     {"prefix": ["2001:db8:6400::/40"], "source": ["any"]},
-    {"prefix": ["2001:db8:64:100::/56"]},
+    {"prefix": ["2001:db8:64:100::/56"], "tcp-closing-timeout": ["120"], "tcp-opening-timeout": ["60"]},
     {"prefix": ["2001:db9::/32"], "subscriber-prefix": ["128"]},
-    {"filtering": ["address-dependent"], "inbound-refresh": ["no"], "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353"]},
+    {"filtering": ["address-dependent"], "inbound-refresh": ["no"], "tcp-closing-timeout": ["90"],
+     "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353"]},
     {"filtering": ["address-dependent"], "tcp-opening-timeout": ["100"], "tcp-closing-timeout": ["300"],
      "pool": ["192.0.2.1 ports 2048-2111"], "tcp-incoming-syn-timeout": ["20"], "port-hold-down": ["10"]},
     {"tcp-incoming-syn": ["drop"], "lowest-ipv6-mtu": ["1400"], "tcp-closing-timeout": ["60"]},
@@ -154,7 +155,7 @@ class Traffic:
         self.seen = []  # (what went in, what came out) of late
         self.large = 0  # bytes of payload that a segment is to have
         self.kinds = [(self.outbound, 30), (self.inbound, 22), (self.answer, 18), (self.error, 20), (self.strange, 5),
-                      (self.broken, 5), (self.fragments, 4)]
+                      (self.broken, 5), (self.fragments, 4), (self.meeting, 3)]
 
     def note(self, data, out):
         self.seen = self.seen[-30:] + [(data, out)]
@@ -339,6 +340,12 @@ class Traffic:
             quoted[8 if version == 4 else 7] = r.randrange(256)
         if version == 4 and r.random() < .2:  # it says that it was longer, which matters to an MTU of 0
             quoted[2:4] = struct.pack(">H", r.choice((1492, 1492, 2002, 4352, 8166)) + r.randint(-1, 1))
+        if r.random() < .1 and version == 6 and quoted[6] in (6, 17, 58):  # it had become a fragment, or an atomic one
+            more, length = r.choice((0, 1)), (quoted[4] << 8 | quoted[5]) + 8
+            quoted[40:40] = struct.pack(">BBHI", quoted[6], 0, more, r.getrandbits(32))
+            quoted[4:7] = struct.pack(">HB", length & 0xfff8 if more else length, 44)
+        elif r.random() < .1 and version == 4:
+            quoted[6] |= 0x20
         if version == 4:
             quoted[10:12] = b"\0\0"
             quoted[10:12] = struct.pack(">H", check_of(bytes(quoted[:(quoted[0] & 15) * 4])))
@@ -396,6 +403,16 @@ class Traffic:
         if x < .04:
             return 0, padded + EXTENSION
         return len(padded) // unit & 0xff, padded + EXTENSION + r.randbytes(r.choice((0, 0, 8, 100)))
+
+    def meeting(self):
+        """The SYN of an IPv6 host whose remote end has sent one that is kept."""
+        met = [(k, self.ref.by_pool["tcp", k[2], k[3]]) for k in self.ref.kept if ("tcp", k[2], k[3]) in self.ref.by_pool]
+        if not met:
+            return None
+        (remote, rport, _, _), b = self.r.choice(met)
+        dst = self.r.choice(self.ref.config.prefixes).embed(remote)
+        body = struct.pack(">HHIIBBHHH", b.hport, rport, 7, 0, 0x50, 2, 1000, 0, 0)
+        return ipv6(b.host, dst, 6, checked(6, b.host, dst, 6, body))
 
     def fragments(self):
         """A large packet of a session in fragments, in any order, some of them twice: a tuple."""
