@@ -78,6 +78,8 @@ crash()
 	part '4 violations, killed at every instruction' 0 step "$seen" "$built/tests/stress/step" "$(pick 400 8)"
 	part '4 violations, recovery killed at every instruction as well' 0 nested "$seen" "$built/tests/stress/step" "$(pick 40 6)" nested
 	part '4 violations, a move to a new table killed at every instruction' 0 import "$seen" "$built/tests/stress/step" "$(pick 4000 400)" import
+	part '4 violations, killed at every instruction while fragments pass' 0 fragments \
+		's/^fragments: ([0-9]+) instructions.*, ([0-9]+) violations$/\2 after \1/p' "$built/tests/stress/fragments"
 	part '4 the protocol, all orders of two deaths (Spin); 5 broken ones' '0 failed' model "$last" tests/stress/model.sh
 	part '4 races between owners and readers; 3 seeded ones' '0 failed' threads "$last" make -s threads "THREADS_SECONDS=$(pick 10 3)"
 	if [ "$quick" ]; then

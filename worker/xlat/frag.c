@@ -217,8 +217,6 @@ find_or_make(struct nat64 *n, const struct pkt *p, const struct name *name, uint
 		k = kin_make_owner(name->bucket, name->tag, p->at == 0, now, until, &lost);
 	if (lost)
 		kept_call_owner(&n->kept, lost, &(struct layout_kin) { .fate = NAT64_fragments_full });
-	if (k)
-		k->gather = p->proto == NAT64_ICMP;
 	return k;
 }
 
@@ -232,6 +230,7 @@ meet(struct nat64 *n, struct pkt *p, const struct name *name, uint32_t now)
 
 	if (!k)
 		return NAT64_fragments_full;
+	k->gather |= p->proto == NAT64_ICMP;	/* every time, for who made it may have died before */
 	if (k->state == KIN_OVERLAP)
 		return NAT64_fragment_overlap;
 	news = kin_news(k, p->at, size, p->more);
