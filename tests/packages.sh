@@ -36,6 +36,7 @@ check binutils        readelf, nm: lint
 check pkg-config      tests nat64.pc
 check iperf3          throughput both ways
 check traceroute      every hop must be seen
+check mtr-tiny        likewise, again and again
 check tcpdump         proof that a packet did not leave
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
