@@ -40,6 +40,7 @@ check mtr-tiny        likewise, again and again
 check tayga           a CLAT (RFC 6877): programs that speak only IPv4
 check stun-client     asks how the gateway maps and filters
 check stun-server     answers it
+check python3-pyftpdlib  an FTP server
 check tcpdump         proof that a packet did not leave
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
