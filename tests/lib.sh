@@ -205,6 +205,14 @@ gateway_start()
 	grep -q 'nat64d: ready' "$T/gateway-nat64d.log" || { cat "$T/gateway-nat64d.log"; return 1; }
 }
 
+# hasty N - for workers from now on a second is N (60 or 600); gateway_start comes later
+hasty()
+{
+	mkdir "$T/bin"
+	cp "$B/nat64d" "$B/nat64-ctld" "$B/nat64ctl" "$B/tests/stress/hasty-$1/nat64-worker" "$T/bin"
+	B=$T/bin
+}
+
 gateway_settled()
 {
 	grep -q 'nat64d: ready' "$T/gateway-nat64d.log" || gone "$(cat "$T/nat64d.pid")"

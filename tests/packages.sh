@@ -41,6 +41,7 @@ check tayga           a CLAT (RFC 6877): programs that speak only IPv4
 check stun-client     asks how the gateway maps and filters
 check stun-server     answers it
 check python3-pyftpdlib  an FTP server
+check sip-tester      telephone calls
 check tcpdump         proof that a packet did not leave
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
