@@ -42,6 +42,8 @@ check stun-client     asks how the gateway maps and filters
 check stun-server     answers it
 check python3-pyftpdlib  an FTP server
 check sip-tester      telephone calls
+check openssh-client  a connection that is idle for hours
+check openssh-server  its other end
 check tcpdump         proof that a packet did not leave
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
@@ -94,7 +96,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"
-for service in nginx unbound prometheus stun-server=stun tayga; do
+for service in nginx unbound prometheus stun-server=stun tayga openssh-server=ssh; do
 	[[ " ${missing[*]} " == *" ${service%=*} "* ]] || continue
 	service=${service#*=}
 	systemctl disable "$service" 2>/dev/null || update-rc.d "$service" disable || true
