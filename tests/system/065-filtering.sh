@@ -2,8 +2,8 @@
 # 065-filtering.sh - what an application finds out about the gateway, and two hosts that open to each other
 #
 # The application is a STUN client (RFC 3489). The answers name the server's other address, which is an IPv4 address, so
-# the client is one that speaks IPv4, behind a CLAT, as on a mobile telephone. The CLAT's prefix is the first one, under
-# which the client sees whom it has not sent to.
+# the client is one that speaks IPv4, behind a CLAT, as on a mobile telephone. The CLAT takes only what comes from its own
+# prefix, although that is the tenant's second one.
 source "$(dirname "$0")/../lib.sh"
 
 # behaviour FILTERING STATUS - does a client find this out, and that its mapping depends on nobody? A status of its own for
@@ -16,7 +16,7 @@ behaviour()
 
 filtering()
 {
-	config "filtering = $1" "prefix = $CLAT_PREFIX" "prefix = 64:ff9b::/96"
+	config "filtering = $1" "prefix = 64:ff9b::/96" "prefix = $CLAT_PREFIX"
 	kill -HUP "$(cat "$T/nat64d.pid")"
 	wait_for 5 filtering_is "$1"
 }
@@ -72,7 +72,7 @@ death()
 }
 
 net_up
-config "prefix = $CLAT_PREFIX" 'prefix = 64:ff9b::/96'
+config 'prefix = 64:ff9b::/96' "prefix = $CLAT_PREFIX"
 echo_server server 203.0.113.2 7
 start server stund -h 203.0.113.2 -a 203.0.113.3
 begin
