@@ -298,6 +298,7 @@ host()
 	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
 	ip -4 -n "n64t-$$-gateway" route show table all | sort
 	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
+	ns gateway nft list ruleset
 	find "${RUN:-$T/run}" -mindepth 1 2>/dev/null || true
 }
 
@@ -418,10 +419,18 @@ running()
 	[ "$(worker_pids | wc -w)" = "$1" ]
 }
 
-# law1 - every packet read has exactly one verdict, and what was handed over has arrived
+# law1 - every packet read has exactly one verdict, what was handed over has arrived, and no honest worker sent anything
+# that the source guard dropped
 law1()
 {
 	wait_for 5 law1_now
+	[ "$(spoofed 4) $(spoofed 6)" = '0 0' ]
+}
+
+# spoofed 4|6 - how many packets of this family the source guard has dropped, as the kernel counts
+spoofed()
+{
+	ns gateway nft -j list counters | pick "sum(c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == 'spoofed$1')"
 }
 
 law1_now()
