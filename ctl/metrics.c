@@ -275,6 +275,14 @@ spoofed_packets(struct metrics *m, unsigned t, unsigned n)
 }
 
 static bool
+to_host_packets(struct metrics *m, unsigned t, unsigned n)
+{
+	if (n == 0)
+		sample(m, m->view->status.tenant[t].to_host, "%s", "");
+	return n == 0;
+}
+
+static bool
 queue_packets(struct metrics *m, unsigned t, unsigned n)
 {
 	if (n >= view_workers(m->view, t))
@@ -302,6 +310,8 @@ static const struct family families[] = {
 	  source_guard },
 	{ "spoofed_packets", TYPE_COUNTER, "packets that the source guard has dropped; one is a worker gone wrong", false,
 	  spoofed_packets },
+	{ "to_host_packets", TYPE_COUNTER, "translated packets to the gateway's own IPv4 addresses, which the source guard has "
+	  "dropped", false, to_host_packets },
 	{ "queue_packets", TYPE_COUNTER, "packets read from a worker's TUN queue", false, queue_packets },
 };
 

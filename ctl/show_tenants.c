@@ -8,7 +8,8 @@
  * there is one worker) or refused; then `show status` says why.
  *
  * guard says likewise whether the kernel drops what comes from the device with a source that is not the tenant's; spoofed is
- * how often it has done so, as nat64d last saw it. It should be 0 for ever: workers send no such packets.
+ * how often it has done so, as nat64d last saw it. It should be 0 for ever: workers send no such packets. to_host are
+ * packets that some client has sent to the gateway's own IPv4 addresses, which it drops, too.
  *
  * Must never: walk a table; all these are sums that somebody else keeps.
  */
@@ -19,6 +20,7 @@ const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
 	{ "workers_running", OUTPUT_NUMBER }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
 	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
 	{ "steering", OUTPUT_TEXT }, { "guard", OUTPUT_TEXT }, { "spoofed", OUTPUT_NUMBER },
+	{ "to_host", OUTPUT_NUMBER },
 };
 
 bool
@@ -40,7 +42,7 @@ show_tenants_rows(struct show *s, unsigned t)
 		output_number(view_received(v, t)),
 		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
 		output_text(view_steering_name(tenant->steering)), output_text(view_guard_name(tenant->guard)),
-		output_number(tenant->spoofed[0] + tenant->spoofed[1]),
+		output_number(tenant->spoofed[0] + tenant->spoofed[1]), output_number(tenant->to_host),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));
 	return true;

@@ -73,7 +73,8 @@ struct status_tenant {
 	char steering_why[STATUS_WHY];		/* of refused: what was tried, and what the kernel said; otherwise empty */
 	uint32_t guard;			/* enum status_guard */
 	char guard_why[STATUS_WHY];		/* of refused, likewise */
-	uint64_t spoofed[2];		/* packets that the guard has dropped: IPv4, IPv6 */
+	uint64_t spoofed[2];		/* packets that the guard has dropped for their source: IPv4, IPv6 */
+	uint64_t to_host;		/* and for being to the gateway's own addresses */
 	struct status_worker worker[CONFIG_MAX_WORKERS];
 };
 

@@ -176,10 +176,11 @@ bulletin_guard(struct bulletin *b, uint32_t tenant, enum status_guard guard, con
 }
 
 void
-bulletin_spoofed(struct bulletin *b, uint32_t tenant, const uint64_t dropped[2])
+bulletin_guarded(struct bulletin *b, uint32_t tenant, const uint64_t dropped[3])
 {
 	for (unsigned s = 0; s < 2; s++)
 		atomic_store_64(&b->status->tenant[tenant].spoofed[s], dropped[s]);
+	atomic_store_64(&b->status->tenant[tenant].to_host, dropped[2]);
 }
 
 void

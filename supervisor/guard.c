@@ -6,6 +6,11 @@
  * this device and not in the set is counted and dropped, before anything else looks at the packet. The rules name the
  * device by its number, so renaming it opens nothing.
  *
+ * A third rule keeps packets from the host itself: a client that asks for 64:ff9b::IPV4-OF-THE-GATEWAY would come to its
+ * services from a pool address, past whatever looks at IPv6. The kernel knows its addresses at every moment, so nobody has to
+ * watch them. One that is allowed as a single address stays open: there the longest match wins, as for every destination.
+ * IPv6 is not kept from the host, which may be a client of its own gateway.
+ *
  * The table belongs to nobody's life: it holds while workers outlive a killed nat64d, and the next start takes it over with
  * its counts. For the same reason `nft flush ruleset` takes it away like any other; tenant_guard_look() notices and
  * makes it again.
@@ -26,19 +31,22 @@
 #define GUARD_MOST(list) (sizeof(((struct config_tenant *)0)->list.item) / sizeof(((struct config_tenant *)0)->list.item[0]))
 #define GUARD_RANGES4 (2 * (GUARD_MOST(pool) + GUARD_MOST(leaving_) + 1))
 #define GUARD_RANGES6 (2 * (GUARD_MOST(prefix) + 1))
+#define GUARD_RANGES_HOST (2 * GUARD_MOST(allow))
 
 static const struct {
 	unsigned family;
 	const char *set, *counter;
 } guard_side[2] = { { AF_INET, "source4", "spoofed4" }, { AF_INET6, "source6", "spoofed6" } };
+static const char guard_host[] = "host4", guard_to_host[] = "to_host4";		/* host addresses that are allowed; the counter */
 
-/* Sources that may pass. */
+/* Sources that may pass, of both families, and then the host's own addresses that may be reached. */
+enum { GUARD_LISTS = 3 };
 struct guard_list {
 	unsigned n;
 	struct nft_range range[GUARD_RANGES4];
 };
 
-_Static_assert(GUARD_RANGES6 <= GUARD_RANGES4, "one list is long enough for both families");
+_Static_assert(GUARD_RANGES6 <= GUARD_RANGES4 && GUARD_RANGES_HOST <= GUARD_RANGES4, "a list is long enough for all three");
 
 static void
 guard_table(char name[GUARD_NAME], const char *device)
@@ -76,9 +84,9 @@ guard_add6(struct guard_list *list, const struct net6 *net)
 	}
 }
 
-/* What one configuration of a tenant may send from. */
+/* What one configuration of a tenant may send. */
 static void
-guard_collect(struct guard_list list[2], const struct config_tenant *config)
+guard_collect(struct guard_list list[GUARD_LISTS], const struct config_tenant *config)
 {
 	for (uint32_t i = 0; i < config->pool.n; i++)
 		guard_add4(&list[0], config->pool.item[i].first, config->pool.item[i].last);
@@ -88,6 +96,9 @@ guard_collect(struct guard_list list[2], const struct config_tenant *config)
 	for (uint32_t i = 0; i < config->prefix.n; i++)
 		guard_add6(&list[1], &config->prefix.item[i]);
 	guard_add6(&list[1], &(struct net6) { config->router6, 128 });
+	for (uint32_t i = 0; i < config->allow.n; i++)
+		if (config->allow.item[i].len == 32)
+			guard_add4(&list[2], config->allow.item[i].addr, config->allow.item[i].addr);
 }
 
 static int
@@ -130,7 +141,7 @@ guard_merge(struct guard_list *list, unsigned size)
 int
 guard_set(const char *device, unsigned index, const struct config_tenant *config, const struct config_tenant *also)
 {
-	struct guard_list *list = calloc(2, sizeof(*list));
+	struct guard_list *list = calloc(GUARD_LISTS, sizeof(*list));
 	struct nft *n = list ? nft_open() : NULL;
 	char table[GUARD_NAME];
 	int rc = n ? 0 : -errno;
@@ -149,6 +160,10 @@ guard_set(const char *device, unsigned index, const struct config_tenant *config
 			nft_set(n, guard_side[s].set, guard_side[s].family, list[s].range, list[s].n);
 			nft_drop(n, GUARD_CHAIN, index, guard_side[s].family, guard_side[s].set, guard_side[s].counter);
 		}
+		guard_merge(&list[2], 4);
+		nft_counter(n, guard_to_host);
+		nft_set(n, guard_host, AF_INET, list[2].range, list[2].n);
+		nft_drop_local4(n, GUARD_CHAIN, index, guard_host, guard_to_host);
 		rc = nft_commit(n);
 	}
 	nft_close(n);
@@ -174,7 +189,7 @@ guard_remove(const char *device)
 }
 
 int
-guard_dropped(const char *device, uint64_t dropped[2])
+guard_dropped(const char *device, uint64_t dropped[3])
 {
 	struct nft *n = nft_open();
 	char table[GUARD_NAME];
@@ -183,6 +198,8 @@ guard_dropped(const char *device, uint64_t dropped[2])
 	guard_table(table, device);
 	for (unsigned s = 0; s < 2 && rc == 0; s++)
 		rc = nft_count(n, table, guard_side[s].counter, &dropped[s]);
+	if (rc == 0)
+		rc = nft_count(n, table, guard_to_host, &dropped[2]);
 	nft_close(n);
 	return rc;
 }

@@ -3,7 +3,7 @@
  *
  * A worker that was taken over can write what it likes into its queue. The kernel lets pass from the device: IPv4 from the
  * tenant's pool and its router4, IPv6 from its prefixes and its router6; a table of nf_tables per device, which stays when
- * nat64d dies. Should: hold CAP_NET_ADMIN.
+ * nat64d dies. IPv4 to the host's own addresses does not pass either, but to those that are allowed one by one. Should: hold CAP_NET_ADMIN.
  */
 #ifndef SUPERVISOR_GUARD_H
 #define SUPERVISOR_GUARD_H
@@ -20,7 +20,7 @@ int guard_set(const char *device, unsigned index, const struct config_tenant *co
 /* Remove the table of this device. Returns 0, also when there was none, or -errno. */
 int guard_remove(const char *device);
 
-/* Packets dropped so far: [0] IPv4, [1] IPv6. Returns 0 or -errno: -ENOENT when somebody has removed the table. */
-int guard_dropped(const char *device, uint64_t dropped[2]);
+/* Packets dropped so far: [0] IPv4, [1] IPv6 for their source, [2] for being to this host. Returns 0 or -errno: -ENOENT when somebody has removed the table. */
+int guard_dropped(const char *device, uint64_t dropped[3]);
 
 #endif

@@ -18,6 +18,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include "supervisor/nft.h"
@@ -247,7 +248,18 @@ nft_expression_end(struct nlmsghdr *m, const struct nft_expression *e)
 	mnl_attr_nest_end(m, e->element);
 }
 
-/* Go on only with packets of which this is this. */
+/* Go on only with packets for which the register holds this. */
+static void
+nft_is(struct nlmsghdr *m, const void *value, size_t size)
+{
+	struct nft_expression e = nft_expression_begin(m, "cmp");
+
+	nft_put_u32(m, NFTA_CMP_SREG, NFT_REG_1);
+	nft_put_u32(m, NFTA_CMP_OP, NFT_CMP_EQ);
+	nft_value(m, NFTA_CMP_DATA, value, size);
+	nft_expression_end(m, &e);
+}
+
 static void
 nft_meta_is(struct nlmsghdr *m, enum nft_meta_keys key, const void *value, size_t size)
 {
@@ -256,23 +268,33 @@ nft_meta_is(struct nlmsghdr *m, enum nft_meta_keys key, const void *value, size_
 	nft_put_u32(m, NFTA_META_DREG, NFT_REG_1);
 	nft_put_u32(m, NFTA_META_KEY, key);
 	nft_expression_end(m, &e);
-	e = nft_expression_begin(m, "cmp");
-	nft_put_u32(m, NFTA_CMP_SREG, NFT_REG_1);
-	nft_put_u32(m, NFTA_CMP_OP, NFT_CMP_EQ);
-	nft_value(m, NFTA_CMP_DATA, value, size);
-	nft_expression_end(m, &e);
+	nft_is(m, value, size);
 }
 
-/* Go on only with packets whose source is not in the set. */
+/* Go on only with packets to an address of this host, as its routing knows them now. */
 static void
-nft_source_not_in(struct nlmsghdr *m, unsigned family, const char *set)
+nft_local(struct nlmsghdr *m)
+{
+	const uint32_t local = RTN_LOCAL;
+	struct nft_expression e = nft_expression_begin(m, "fib");
+
+	nft_put_u32(m, NFTA_FIB_DREG, NFT_REG_1);
+	nft_put_u32(m, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+	nft_put_u32(m, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	nft_expression_end(m, &e);
+	nft_is(m, &local, sizeof(local));
+}
+
+/* Go on only with packets whose address that begins at this offset of the IP header is not in the set. */
+static void
+nft_not_in(struct nlmsghdr *m, unsigned offset, size_t size, const char *set)
 {
 	struct nft_expression e = nft_expression_begin(m, "payload");
 
 	nft_put_u32(m, NFTA_PAYLOAD_DREG, NFT_REG_1);
 	nft_put_u32(m, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-	nft_put_u32(m, NFTA_PAYLOAD_OFFSET, family == AF_INET ? 12 : 8);
-	nft_put_u32(m, NFTA_PAYLOAD_LEN, family == AF_INET ? 4 : 16);
+	nft_put_u32(m, NFTA_PAYLOAD_OFFSET, offset);
+	nft_put_u32(m, NFTA_PAYLOAD_LEN, (uint32_t)size);
 	nft_expression_end(m, &e);
 	e = nft_expression_begin(m, "lookup");
 	nft_put_u32(m, NFTA_LOOKUP_SREG, NFT_REG_1);
@@ -300,22 +322,46 @@ nft_count_and_drop(struct nlmsghdr *m, const char *counter)
 	nft_expression_end(m, &e);
 }
 
-void
-nft_drop(struct nft *n, const char *chain, unsigned index, unsigned family, const char *set, const char *counter)
+/* Begin a rule about packets of this family from this device. Returns NULL when there is no room. */
+static struct nlattr *
+nft_rule(struct nft *n, const char *chain, unsigned index, unsigned family)
 {
 	struct nlmsghdr *m = nft_verb(n, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFTA_RULE_TABLE);
 	const uint8_t protocol = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	struct nlattr *expressions;
 
 	if (!m)
-		return;
+		return NULL;
 	mnl_attr_put_strz(m, NFTA_RULE_CHAIN, chain);
 	expressions = mnl_attr_nest_start(m, NFTA_RULE_EXPRESSIONS);
 	nft_meta_is(m, NFT_META_IIF, &index, sizeof(index));
 	nft_meta_is(m, NFT_META_NFPROTO, &protocol, sizeof(protocol));
-	nft_source_not_in(m, family, set);
-	nft_count_and_drop(m, counter);
-	mnl_attr_nest_end(m, expressions);
+	return expressions;
+}
+
+void
+nft_drop(struct nft *n, const char *chain, unsigned index, unsigned family, const char *set, const char *counter)
+{
+	struct nlattr *expressions = nft_rule(n, chain, index, family);
+
+	if (!expressions)
+		return;
+	nft_not_in(n->last, family == AF_INET ? 12 : 8, family == AF_INET ? 4 : 16, set);
+	nft_count_and_drop(n->last, counter);
+	mnl_attr_nest_end(n->last, expressions);
+}
+
+void
+nft_drop_local4(struct nft *n, const char *chain, unsigned index, const char *set, const char *counter)
+{
+	struct nlattr *expressions = nft_rule(n, chain, index, AF_INET);
+
+	if (!expressions)
+		return;
+	nft_not_in(n->last, 16, 4, set);
+	nft_local(n->last);
+	nft_count_and_drop(n->last, counter);
+	mnl_attr_nest_end(n->last, expressions);
 }
 
 /* Run over all that the kernel has answered. Returns 0 when message `sequence` was acknowledged and nothing failed, or -errno. */

@@ -116,7 +116,7 @@ tenant_guard(struct tenant *t, const struct config_tenant *also)
 uint64_t
 tenant_guard_look(struct tenant *t, uint64_t now)
 {
-	uint64_t dropped[2];
+	uint64_t dropped[3];
 	int rc;
 
 	if (!t->guarded)
@@ -126,7 +126,7 @@ tenant_guard_look(struct tenant *t, uint64_t now)
 	caps_raise(CAPS_NETWORK);
 	rc = guard_dropped(t->device.name, dropped);
 	if (rc == 0) {
-		bulletin_spoofed(t->bulletin, t->number, dropped);
+		bulletin_guarded(t->bulletin, t->number, dropped);
 	} else if (rc == -ENOENT) {
 		log_line(CONFIG_LOG_WARNING, "tenant %s: somebody has removed the table nat64d-%s, which guards the sources of "
 			 "packets; making it again", t->config->name_, t->device.name);

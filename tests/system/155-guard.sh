@@ -72,6 +72,27 @@ not_sources()
 	! sources "$1"
 }
 
+# The gateway's own IPv4 address through the prefix: only when it is allowed as such, not within a network.
+own_address()
+{
+	! ns client ping -6 -n -c 1 -W 1 64:ff9b::192.0.2.1
+	! ns client ping -6 -n -c 1 -W 1 64:ff9b::c000:201
+	ns gateway ip addr add 192.0.2.77/32 dev lo
+	! ns client ping -6 -n -c 1 -W 1 64:ff9b::192.0.2.77
+	[ "$(ns gateway nft -j list counters | pick "[c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == 'to_host4']")" = 3 ]
+	wait_for 3 own_told 3
+	config 'allow = 192.0.2.77/32'
+	ctl reload
+	ns client ping -6 -n -c 1 -W 5 64:ff9b::192.0.2.77
+	! ns client ping -6 -n -c 1 -W 1 64:ff9b::192.0.2.1
+	ns gateway ip addr del 192.0.2.77/32 dev lo
+}
+
+own_told()
+{
+	[ "$(ctl --json show tenants | pick "d['tenants'][0]['to_host']")" = "$1" ]
+}
+
 # A pool that was changed: the old address may send while bindings live on it, and then no more.
 reloaded()
 {
@@ -189,6 +210,7 @@ begin
 check 'the guard is there' guard on
 check '2,000 spoofed packets: none passes' attacked 1000
 check 'it is told' wait_for 5 told 1000
+check 'the own addresses of the gateway' own_address
 check 'a reload changes it' reloaded
 check 'and it still holds' attacked 2000
 check 'back again' back
