@@ -424,11 +424,11 @@ running()
 law1()
 {
 	wait_for 5 law1_now
-	[ "$(spoofed 4) $(spoofed 6)" = '0 0' ]
+	[ "$(guard_drops 4) $(guard_drops 6)" = '0 0' ]
 }
 
-# spoofed 4|6 - how many packets of this family the source guard has dropped, as the kernel counts
-spoofed()
+# guard_drops 4|6 - how many packets of this family the source guard has dropped, as the kernel counts
+guard_drops()
 {
 	ns gateway nft -j list counters | pick "sum(c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == 'spoofed$1')"
 }

@@ -36,7 +36,7 @@ attack()
 # dropped N - so many of each family, as the kernel counts
 dropped()
 {
-	[ "$(spoofed 4) $(spoofed 6)" = "$1 $1" ]
+	[ "$(guard_drops 4) $(guard_drops 6)" = "$1 $1" ]
 }
 
 # The port that is told, and what nat64d tells, a second later.
