@@ -37,7 +37,7 @@ static const struct {
 	unsigned family;
 	const char *set, *counter;
 } guard_side[2] = { { AF_INET, "source4", "spoofed4" }, { AF_INET6, "source6", "spoofed6" } };
-static const char guard_host[] = "host4", guard_to_host[] = "to_host4";		/* host addresses that are allowed; the counter */
+static const char guard_host[] = "host4", guard_to_host[] = "to_host4";	/* addresses that are allowed; the counter */
 
 /* Sources that may pass, of both families, and then the host's own addresses that may be reached. */
 enum { GUARD_LISTS = 3 };

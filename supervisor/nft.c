@@ -364,7 +364,7 @@ nft_drop_local4(struct nft *n, const char *chain, unsigned index, const char *se
 	mnl_attr_nest_end(n->last, expressions);
 }
 
-/* Run over all that the kernel has answered. Returns 0 when message `sequence` was acknowledged and nothing failed, or -errno. */
+/* Run over all that the kernel has answered. Returns 0 when this message was acknowledged and nothing failed, or -errno. */
 static int
 nft_hear(struct nft *n, uint32_t sequence, mnl_cb_t see, void *user)
 {

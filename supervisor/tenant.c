@@ -100,16 +100,16 @@ tenant_guard(struct tenant *t, const struct config_tenant *also)
 	int rc = t->config->source_guard == CONFIG_SWITCH_OFF ? guard_remove(t->device.name) :
 		 guard_set(t->device.name, t->device.index, t->config, also);
 
-	if (rc == 0)
+	if (rc == 0) {
 		t->guarded = t->config->source_guard != CONFIG_SWITCH_OFF;
-	else
-		snprintf(why, sizeof(why), "nf_tables, table nat64d-%s: %s", t->device.name, strerror(-rc));
-	bulletin_guard(t->bulletin, t->number, rc != 0 ? STATUS_guard_refused : t->guarded ? STATUS_guard_on : STATUS_guard_off,
-		       why);
-	if (rc != 0)
-		log_line(CONFIG_LOG_WARNING, "tenant %s: the kernel does not take the rules for the sources of packets from %s, so "
-			 "a worker that was taken over could send from any address: %s; load the module nf_tables, or write "
-			 "source-guard = off if that shall stay so", t->config->name_, t->device.name, why);
+		bulletin_guard(t->bulletin, t->number, t->guarded ? STATUS_guard_on : STATUS_guard_off, "");
+		return 0;
+	}
+	snprintf(why, sizeof(why), "nf_tables, table nat64d-%s: %s", t->device.name, strerror(-rc));
+	bulletin_guard(t->bulletin, t->number, STATUS_guard_refused, why);
+	log_line(CONFIG_LOG_WARNING, "tenant %s: the kernel does not take the rules for the sources of packets from %s, so a "
+		 "worker that was taken over could send from any address: %s; load the module nf_tables, or write "
+		 "source-guard = off if that shall stay so", t->config->name_, t->device.name, why);
 	return rc;
 }
 

@@ -430,7 +430,14 @@ law1()
 # guard_drops 4|6 - how many packets of this family the source guard has dropped, as the kernel counts
 guard_drops()
 {
-	ns gateway nft -j list counters | pick "sum(c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == 'spoofed$1')"
+	guard_counter "spoofed$1"
+}
+
+# guard_counter NAME - of the source guards' counters with this name, the sum
+guard_counter()
+{
+	ns gateway nft -j list counters |
+		pick "sum(c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == '$1')"
 }
 
 law1_now()

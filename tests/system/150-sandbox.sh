@@ -204,7 +204,7 @@ table()
 		17|descriptors and mappings|tests/system/150-sandbox.sh|check 'descriptors of a worker'
 		18|namespaces and an empty root|tests/system/150-sandbox.sh|check 'namespaces and root'
 		19|SIGSTOP and SIGCONT|tests/system/150-sandbox.sh|check 'SIGSTOP and SIGCONT of workers'
-		19|suspend, freezer, gdb|-|needs a machine that suspends; not dumpable, which refuses gdb, is in test_birth.c
+		19|suspend, freezer, gdb|-|needs a machine that suspends; no gdb may attach: test_birth.c
 		20|other C libraries, malloc options, 24 h|-|one C library is installed here
 		21|no dead row in the filter|tests/system/152-filter-rows.sh|missed "$row"
 		22|hostile memory under the supervisor and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write

@@ -43,7 +43,8 @@ dropped()
 told()
 {
 	[ "$(ctl --json show tenants | pick "d['tenants'][0]['spoofed']")" = $(($1 * 2)) ]
-	ns gateway curl -s http://127.0.0.1:9640/metrics | grep -qx "nat64_spoofed_packets_total{tenant=\"lab\",family=\"ip6\"} $1"
+	ns gateway curl -s http://127.0.0.1:9640/metrics >"$T/metrics"
+	grep -qx "nat64_spoofed_packets_total{tenant=\"lab\",family=\"ip6\"} $1" "$T/metrics"
 	expect "sent $(($1 * 2)) packets" -- ctl show status
 }
 
@@ -72,19 +73,32 @@ not_sources()
 	! sources "$1"
 }
 
+# answers IPV4 SECONDS - does it, through the prefix?
+answers()
+{
+	ns client ping -6 -n -c 1 -W "$2" "64:ff9b::$1"
+}
+
+silent()
+{
+	if answers "$1" 1; then
+		return 1
+	fi
+}
+
 # The gateway's own IPv4 address through the prefix: only when it is allowed as such, not within a network.
 own_address()
 {
-	! ns client ping -6 -n -c 1 -W 1 64:ff9b::192.0.2.1
-	! ns client ping -6 -n -c 1 -W 1 64:ff9b::c000:201
+	silent 192.0.2.1
+	silent c000:201
 	ns gateway ip addr add 192.0.2.77/32 dev lo
-	! ns client ping -6 -n -c 1 -W 1 64:ff9b::192.0.2.77
-	[ "$(ns gateway nft -j list counters | pick "[c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == 'to_host4']")" = 3 ]
+	silent 192.0.2.77
+	[ "$(guard_counter to_host4)" = 3 ]
 	wait_for 3 own_told 3
 	config 'allow = 192.0.2.77/32'
 	ctl reload
-	ns client ping -6 -n -c 1 -W 5 64:ff9b::192.0.2.77
-	! ns client ping -6 -n -c 1 -W 1 64:ff9b::192.0.2.1
+	answers 192.0.2.77 5
+	silent 192.0.2.1
 	ns gateway ip addr del 192.0.2.77/32 dev lo
 }
 
@@ -149,7 +163,7 @@ off()
 	config 'source-guard = off'
 	ctl reload
 	guard off
-	! ns gateway nft list ruleset | grep .
+	no_rules
 }
 
 all_arrive()
@@ -171,11 +185,16 @@ on_again()
 	attacked 1000
 }
 
+no_rules()
+{
+	ns gateway nft list ruleset >"$T/rules"
+	[ ! -s "$T/rules" ]
+}
+
 left_nothing()
 {
 	gateway_stop
-	ns gateway nft list ruleset >"$T/rules"
-	[ ! -s "$T/rules" ]
+	no_rules
 }
 
 # What the kernel refuses is said, and the gateway works all the same.
