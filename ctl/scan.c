@@ -116,7 +116,7 @@ read_slab(const struct scan *sc, const struct shard *s, uint32_t number, struct 
 	struct session *copy = &hit->session;
 	uint32_t slot;
 
-	if (!session_read(s, number, copy) || copy->key == 0)
+	if (!session_read(s, number, copy) || copy->key == 0 || copy->via == SESSION_PEER)
 		return false;
 	slot = session_slot(copy);
 	return slot < sc->l->slots && read_record(sc, s, slot, hit) &&

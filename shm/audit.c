@@ -7,13 +7,13 @@
  *  4  a live record names the pool address, port and protocol of its own place
  *  5  a live record is found by its IPv6 side, and no index cell points anywhere else; so none is bound twice
  *  6  a session's key is set if and only if its free bit is clear; it belongs to a live binding; its index finds it
- *  7  a binding's count of sessions is how many there are
+ *  7  a binding's count of sessions is how many there are, and so is a peer's
  *  8  created - ended = alive, for bindings and for sessions, protocol by protocol
  *
  * The pieces of a shard: one for each pool area (2 to 5), some index buckets (5), some words of sessions (6), and at
  * the end the sums (1, 7, 8), which must be of one moment. The sums take the number of live records from the pools' counts,
  * which the areas have proven. Rule 7 is proven without memory for counts: what bindings claim and what sessions say are
- * both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums differ.
+ * both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums differ. Peers likewise.
  *
  * A page that was never written must not be read, or the kernel would provide it. So a block of 64 ports that are all
  * free, sessions likewise, and the index of a shard that never had a binding are passed over.
@@ -41,6 +41,8 @@ struct look {
 /* What the sums add up. */
 struct sums {
 	uint64_t live[NAT64_N_PROTOS], sessions[NAT64_N_PROTOS], inlined, claimed;
+	uint64_t slab, weighed;		/* sessions of the slab, and what they say of their bindings */
+	uint64_t peers, counting, counted;	/* peers, what they count, and what sessions say of them */
 };
 
 static const char *const words[AUDIT_N_RULES] = {
@@ -233,7 +235,8 @@ check_session(const struct look *k, uint32_t number, bool bit)
 		return;
 	if (slot >= s->l->slots || !record_live(s, slot) || (uint32_t)e->key != record_generation(&s->records[slot]))
 		violation(k, AUDIT_orphan, number);
-	else if (session_find(s, k->secret->index_key, slot, e->remote4, e->remote_port) != number)
+	else if ((e->via == SESSION_PEER ? session_peer(s, k->secret->index_key, slot, e->remote4) :
+		  session_find(s, k->secret->index_key, slot, e->remote4, e->remote_port)) != number)
 		violation(k, AUDIT_session_found, number);
 }
 
@@ -316,26 +319,38 @@ add_index(const struct shard *s, struct sums *sum, uint64_t *statics)
 	return cells;
 }
 
-/* What the sessions of the slab say, weighed. Returns how many there are. */
-static uint64_t
-add_sessions(const struct shard *s, uint64_t *weighed)
+static void
+add_session(const struct shard *s, uint32_t number, struct sums *sum)
 {
-	uint64_t n = 0;
+	const struct session *e = &s->sessions[number];
 
+	if (e->via == SESSION_PEER) {
+		sum->peers++;
+		sum->counting += weight(number) * e->peer;
+		return;
+	}
+	sum->slab++;
+	sum->weighed += weight(session_slot(e));
+	if (e->peer)
+		sum->counted += weight(e->peer - 1);
+}
+
+/* What is in the slab. */
+static void
+add_sessions(const struct shard *s, struct sums *sum)
+{
 	for (uint32_t word = 0; word * WORD < s->l->g.shard_sessions; word++)
 		for (uint64_t used = ~s->session_free[word]; used; used &= used - 1) {
 			uint32_t number = word * WORD + (unsigned)__builtin_ctzll(used);
 
 			if (number >= s->l->g.shard_sessions)
 				break;
-			n++;
-			*weighed += weight(session_slot(&s->sessions[number]));
+			add_session(s, number, sum);
 		}
-	return n;
 }
 
 static void
-check_session_index(const struct look *k, uint64_t slab)
+check_session_index(const struct look *k, uint64_t entries)
 {
 	const struct shard *s = k->s;
 	uint64_t cells = 0;
@@ -349,7 +364,7 @@ check_session_index(const struct look *k, uint64_t slab)
 		if (number >= s->l->g.shard_sessions || s->session_free[number / 64] >> number % 64 & 1)
 			violation(k, AUDIT_session_index, AUDIT_NO_SLOT);
 	}
-	if (cells != slab)
+	if (cells != entries)
 		violation(k, AUDIT_session_index, AUDIT_NO_SLOT);
 }
 
@@ -364,7 +379,7 @@ difference(const struct shard *s, enum shard_total created, unsigned proto)
 static uint32_t
 check_sums(const struct look *k)
 {
-	uint64_t cells = 0, slab, weighed = 0, live = 0, sessions = 0, statics = 0;
+	uint64_t cells = 0, live = 0, sessions = 0, statics = 0;
 	const struct shard *s = k->s;
 	uint32_t looked = 0;
 	struct sums sum = { .inlined = 0 };
@@ -376,9 +391,9 @@ check_sums(const struct look *k)
 		cells = add_index(s, &sum, &statics);
 		looked = s->l->index_buckets;
 	}
-	slab = add_sessions(s, &weighed);
-	if (slab > 0 || !untouched(s, SHARD_SESSIONS_CREATED)) {
-		check_session_index(k, slab);
+	add_sessions(s, &sum);
+	if (sum.slab > 0 || !untouched(s, SHARD_SESSIONS_CREATED)) {
+		check_session_index(k, sum.slab + sum.peers);
 		looked += s->l->session_buckets;
 	}
 	for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
@@ -391,10 +406,12 @@ check_sums(const struct look *k)
 	}
 	if (live != cells)
 		violation(k, AUDIT_bindings_index, AUDIT_NO_SLOT);
-	if (sessions != sum.inlined + slab || sum.claimed != weighed)
+	if (sessions != sum.inlined + sum.slab || sum.claimed != sum.weighed)
 		violation(k, AUDIT_sessions, AUDIT_NO_SLOT);
+	if (sum.counting != sum.counted)
+		violation(k, AUDIT_peers, AUDIT_NO_SLOT);
 	k->a->records += statics;
-	return looked + (uint32_t)(live + slab) / 4;
+	return looked + (uint32_t)(live + sum.slab + sum.peers) / 4;
 }
 
 /* One piece, or the step to the next kind of piece. Returns about how much it looked at. */

@@ -30,7 +30,8 @@
 	RULE(sessions, "binding's count of sessions is wrong") \
 	RULE(bindings_total, "bindings created - ended is not how many there are") \
 	RULE(sessions_total, "sessions created - ended is not how many there are") \
-	RULE(bindings_index, "index and bindings differ in number")
+	RULE(bindings_index, "index and bindings differ in number") \
+	RULE(peers, "peer's count of sessions is wrong")
 
 enum audit_rule {
 	AUDIT_none,

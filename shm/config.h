@@ -22,6 +22,8 @@
 enum config_mode { CONFIG_MODE_NAT64 };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_switch { CONFIG_SWITCH_AUTO, CONFIG_SWITCH_OFF };
+enum config_filtering { CONFIG_FILTERING_ENDPOINT, CONFIG_FILTERING_ADDRESS };
+enum config_incoming_syn { CONFIG_INCOMING_SYN_KEEP, CONFIG_INCOMING_SYN_DROP };
 enum config_zero_csum { CONFIG_ZERO_CSUM_COMPUTE, CONFIG_ZERO_CSUM_DROP };
 
 struct config_pool {
@@ -63,6 +65,8 @@ struct config_text {
 	CONFIG_TYPE(WORKERS, uint32_t) \
 	CONFIG_TYPE(TRAFFIC_CLASS, uint32_t) \
 	CONFIG_TYPE(ZERO_CSUM, uint32_t) \
+	CONFIG_TYPE(FILTERING, uint32_t) \
+	CONFIG_TYPE(INCOMING_SYN, uint32_t) \
 	CONFIG_TYPE(SWITCH, uint32_t) \
 	CONFIG_TYPE(PREFIX6, struct net6) \
 	CONFIG_TYPE(NET6, struct net6) \

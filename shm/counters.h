@@ -5,8 +5,9 @@
  * packet path. Readers (ctl) load each cell atomically and sum the rows. Rows belong to worker slots, not to
  * processes: a restarted worker goes on counting where the dead one stopped, so totals never step back.
  *
- * Law 1, per worker: queue_packets + handover_packets + replayed_packets = sum of all verdicts; and over the tenant,
- * once the rings are empty: handover_packets = verdict handed_over.
+ * Law 1, per worker: queue_packets + handover_packets + replayed_packets + released_packets = sum of all verdicts; and
+ * over the tenant, once the rings are empty: handover_packets = verdict handed_over, and what is kept at the moment is verdict
+ * kept - released_packets.
  */
 #ifndef SHM_COUNTERS_H
 #define SHM_COUNTERS_H

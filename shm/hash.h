@@ -78,4 +78,14 @@ hash_shard(const uint8_t key[16], const uint64_t word[2], const uint64_t mask[2]
 	return (unsigned)((hash_words(key, masked, mask[1] ? 2 : 1) >> 32) * shards >> 32);
 }
 
+/*
+ * Where the IPv4 packets meet that have no port to be found by: word is source and destination, and the identification, as
+ * they lie in memory. Of so many words as hash_shard takes, for the kernel, which computes this too, has one way for both.
+ */
+static inline unsigned
+hash_spread(const uint8_t key[16], const uint64_t word[2], const uint64_t mask[2], uint32_t shards)
+{
+	return (unsigned)((hash_words(key, word, mask[1] ? 2 : 1) >> 32) * shards >> 32);
+}
+
 #endif

@@ -1,12 +1,14 @@
 /*
  * layout.c - sizes and places of everything in a region
  *
- * Whoever maps a region computes the same layout from the same five numbers; offsets are never read from shared
+ * Whoever maps a region computes the same layout from the same six numbers; offsets are never read from shared
  * memory. The region is sparse: a pool address costs memory only once its ports are used, so room for many is free.
  * Must never: trust a header (layout_check), allocate, or leave the magic valid before all the rest is.
  */
 #include "shm/foreign.h"
 #include "shm/hash.h"
+#include "shm/kept.h"
+#include "shm/kin.h"
 
 #define ENOUGH_SESSIONS 1024		/* of a shard; a small max-sessions is not to be cut into crumbs */
 #define MAX_SLOTS ((1u << 24) - 2)	/* index entries keep a slot in 24 bits, plus one */
@@ -83,6 +85,7 @@ layout_geometry_heir(struct layout_geometry *g, const struct config_tenant *conf
 		.workers = config->workers,
 		.shard_sessions = (config->max_sessions + shards - 1) / (shards ? shards : 1),
 		.packet_size = config->mtu,
+		.kept = config->max_fragments / (config->workers ? config->workers : 1),
 	};
 }
 
@@ -123,7 +126,8 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	if (g->shards < 1 || g->shards > LAYOUT_MAX_SHARDS || (g->shards & (g->shards - 1)) ||
 	    g->workers < 1 || g->workers > CONFIG_MAX_WORKERS || g->addresses < 1 ||
 	    g->addresses > CONFIG_MAX_POOL || g->shard_sessions < 1 || g->shard_sessions > MAX_SLOTS ||
-	    g->packet_size < 576 || g->packet_size > 65535)
+	    g->packet_size < 576 || g->packet_size > 65535 ||
+	    g->kept > KEPT_MAX)
 		return false;
 	*l = (struct layout) { .g = *g };
 	l->blocks_per_shard = LAYOUT_BLOCKS / g->shards;
@@ -149,6 +153,10 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	l->buffers = take(&at, (size_t)g->workers * LAYOUT_BUFFERS * l->buffer_stride);
 	l->ring_size = (256 + (size_t)LAYOUT_RING_SLOTS * l->buffer_stride + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
 	l->rings = take(&at, (size_t)g->workers * g->workers * l->ring_size);
+	l->kin_buckets = power_of_two_from(g->kept / 4);
+	l->kept = take(&at, (size_t)g->workers * g->kept * sizeof(struct kept));
+	l->kept_packets = take(&at, (size_t)g->workers * g->kept * l->buffer_stride);
+	l->kins = take(&at, (size_t)g->workers * l->kin_buckets * sizeof(struct kin_bucket));
 	plan_shard(l);
 	l->shards = take(&at, (size_t)g->shards * l->shard_size);
 	l->size = at;

@@ -7,6 +7,8 @@
  *   counters  a row per worker                       written by its worker
  *   workers   a line per worker, its packets in hand written by its worker
  *   rings     one per ordered pair of workers        written by the two
+ *   kept      a store per worker of packets that wait (shm/kept.h), and of what fragments have in common (shm/kin.h)
+ *                                                    written by its worker
  *   shards    records, index, sessions, pool         each written by the worker that owns it, mapped by no other
  *
  * Every part starts on a page of its own, so that a mapping can leave it out. No pointer is stored in the region:
@@ -25,7 +27,7 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 #define LAYOUT_DIALECT 1		/* of layout_shape: raised when a state, a flag or a protocol changes its meaning */
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
@@ -38,7 +40,7 @@
  * to a pool address and so is translated, outside (20) and inside (20).
  */
 #define LAYOUT_HEADROOM 128
-#define LAYOUT_BUFFERS (LAYOUT_BATCH + 1)	/* of a worker: a batch, and one for what other workers hand over */
+#define LAYOUT_BUFFERS (LAYOUT_BATCH + 2)	/* of a worker: a batch, one for what is handed over, one for what was kept */
 #define LAYOUT_SAVED 640		/* bytes from a packet's start within which translation may write */
 #define LAYOUT_NO_OWNER 0xff
 #define LAYOUT_PREFIXES 8		/* as many as config.def allows */
@@ -50,6 +52,7 @@ struct layout_geometry {
 	uint32_t workers;		/* 1 to CONFIG_MAX_WORKERS */
 	uint32_t shard_sessions;	/* sessions of one shard, below 2^24 */
 	uint32_t packet_size;		/* the largest packet in a buffer: the device's MTU */
+	uint32_t kept;			/* packets that each worker can keep, at most KEPT_MAX */
 };
 
 struct layout_address {
@@ -111,6 +114,17 @@ struct layout_owners {
 };
 
 /*
+ * What a packet brings along from one worker to another, or from its stay with the packets kept: what cannot be read in
+ * itself. All zero for a packet as it was read.
+ */
+struct layout_kin {
+	uint16_t src_port, dst_port;	/* of a fragment whose kin was met: as on the wire of its family */
+	uint16_t whole;			/* bytes of the transport message that it is a part of; 0: not known */
+	uint8_t known;			/* 1: the ports are given */
+	uint8_t fate;			/* enum nat64_verdict that was decided elsewhere; NAT64_translated: none was */
+};
+
+/*
  * A packet in hand, so that a successor can go on with it. What was read lies in the buffer; translation writes over its
  * first bytes, so they are saved first. Whoever dies leaves one of
  *     len == 0, buffer's first byte 0     nothing in hand
@@ -119,7 +133,8 @@ struct layout_owners {
  */
 struct layout_inflight {
 	uint32_t len;			/* atomic; stored after saved */
-	uint32_t pad[15];
+	struct layout_kin kin;		/* stored before the packet */
+	uint32_t pad[13];
 	uint8_t saved[LAYOUT_SAVED];
 };
 
@@ -157,7 +172,8 @@ struct layout {
 	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
 	uint32_t index_buckets, session_buckets;	/* powers of two */
 	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
-	size_t secret, owners, counters, workers, inflight, buffers, rings, shards, size;
+	size_t secret, owners, counters, workers, inflight, buffers, rings, kept, kept_packets, kins, shards, size;
+	uint32_t kin_buckets;		/* of each worker; a power of two */
 	size_t ring_size, shard_size;
 	/* inside a shard */
 	size_t pool, pool_stride, expires, index, session_index, session_free, session_summary;

@@ -11,6 +11,8 @@
 #include "shm/pool.h"
 #include "shm/record.h"
 
+#define LOW_BLOCKS (1024 / LAYOUT_BLOCK_PORTS)	/* of the ports that RFC 4787 REQ-3a keeps apart */
+
 uint32_t
 pool_address(const struct layout_header *h, uint32_t ip4)
 {
@@ -60,17 +62,25 @@ select_bit(uint64_t word, unsigned rank)
 	return (unsigned)__builtin_ctzll(word);
 }
 
+/* A rank below count. */
+static uint32_t
+draw_rank(struct shard *s, const uint8_t port_key[16], uint32_t count)
+{
+	uint64_t draw[2] = { s->number, s->head->draws++ };
+
+	return (uint32_t)((hash_words(port_key, draw, 2) >> 32) * count >> 32);
+}
+
 uint32_t
 pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16])
 {
 	const struct shard_pool *pool = shard_pool(s, address, proto);
 	uint32_t free = pool->free, groups = (s->l->blocks_per_shard + SHARD_GROUP_WORDS - 1) / SHARD_GROUP_WORDS;
 	uint32_t words = s->l->blocks_per_shard, group = 0, word, rank;
-	uint64_t draw[2] = { s->number, s->head->draws++ };
 
 	if (free == 0)
 		return POOL_NONE;
-	rank = (uint32_t)((hash_words(port_key, draw, 2) >> 32) * free >> 32);
+	rank = draw_rank(s, port_key, free);
 	while (group < groups && rank >= pool->group_free[group])
 		rank -= pool->group_free[group++];
 	for (word = group * SHARD_GROUP_WORDS; word < words; word++) {
@@ -82,4 +92,48 @@ pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const
 		rank -= count;
 	}
 	return POOL_NONE;	/* the counts lie: a hostile or damaged shard; the audit names it */
+}
+
+/* The words of ports below 1024 that this shard has of an address, as a set of low_words, and how many are free in them. */
+static uint32_t
+low_words(const struct shard *s, uint32_t address, const struct layout_secret *secret, const struct shard_pool *pool,
+	  uint64_t set[LAYOUT_BLOCKS / 64])
+{
+	uint32_t free = 0;
+
+	memset(set, 0, LAYOUT_BLOCKS / 8);
+	for (unsigned block = 0; block < LOW_BLOCKS; block++) {
+		uint32_t place = secret->permutation[address].place[block], word = place % s->l->blocks_per_shard;
+
+		if (place / s->l->blocks_per_shard != s->number)
+			continue;
+		set[word / 64] |= UINT64_C(1) << word % 64;
+		free += (unsigned)__builtin_popcountll(pool->word[word]);
+	}
+	return free;
+}
+
+uint32_t
+pool_pick_like_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret,
+		     uint16_t port)
+{
+	const struct shard_pool *pool = shard_pool(s, address, proto);
+	bool low = port < LOW_BLOCKS * LAYOUT_BLOCK_PORTS;
+	uint64_t set[LAYOUT_BLOCKS / 64];
+	uint32_t low_free = low_words(s, address, secret, pool, set), rank;
+
+	if (low_free == 0 || low_free >= pool->free)	/* there is no choice */
+		return pool_pick_owner(s, address, proto, secret->port_key);
+	rank = draw_rank(s, secret->port_key, low ? low_free : pool->free - low_free);
+	for (uint32_t word = 0; word < s->l->blocks_per_shard; word++) {
+		unsigned count = (unsigned)__builtin_popcountll(pool->word[word]);
+
+		if ((set[word / 64] >> word % 64 & 1) != low)
+			continue;
+		if (rank < count)
+			return (address * NAT64_N_PROTOS + proto) * s->l->ports_per_shard + word * 64 +
+			       select_bit(pool->word[word], rank);
+		rank -= count;
+	}
+	return POOL_NONE;	/* as above */
 }

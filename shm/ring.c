@@ -10,6 +10,7 @@
 #define HEAD 0				/* the two indices on cache lines of their own, the slots behind */
 #define TAIL 128
 #define SLOTS 256
+#define KIN 8				/* in a slot, behind the length */
 
 static void
 open_side(struct ring *r, void *base, const struct layout *l)
@@ -44,18 +45,19 @@ slot(const struct ring *r)
 }
 
 bool
-ring_put(struct ring *r, const void *packet, uint32_t len)
+ring_put(struct ring *r, const void *packet, uint32_t len, const struct layout_kin *kin)
 {
 	if (r->mine - atomic_load_32(r->tail) >= LAYOUT_RING_SLOTS || len > r->packet_size)
 		return false;
 	memcpy(slot(r), &len, sizeof(len));
+	memcpy(slot(r) + KIN, kin, sizeof(*kin));
 	memcpy(slot(r) + LAYOUT_HEADROOM, packet, len);
 	atomic_store_32(r->head, ++r->mine);	/* pairs with the load in ring_take */
 	return true;
 }
 
 uint32_t
-ring_take(struct ring *r, void *out)
+ring_take(struct ring *r, void *out, struct layout_kin *kin)
 {
 	uint32_t head = atomic_load_32(r->head), len;
 
@@ -69,6 +71,7 @@ ring_take(struct ring *r, void *out)
 	memcpy(&len, slot(r), sizeof(len));
 	if (len > r->packet_size)
 		len = r->packet_size;
+	memcpy(kin, slot(r) + KIN, sizeof(*kin));
 	memcpy(out, slot(r) + LAYOUT_HEADROOM, len);
 	atomic_store_32(r->tail, ++r->mine);	/* pairs with the load in ring_put */
 	return len;

@@ -90,6 +90,10 @@ apply(struct shard *s, const struct shard_intent *in, uint32_t effects)
 		apply_pool(s, in);
 	if (effects & SHARD_SESSION)
 		apply_session(s, in);
+	if (effects & SHARD_PEER) {
+		atomic_store_32(&s->sessions[in->session].peer, in->peer + 1);
+		atomic_store_32(&s->sessions[in->peer].peer, in->peer_count);
+	}
 	if (effects & SHARD_SESSION_INDEX)
 		atomic_store_32(&s->session_index[in->session_cell], in->session_value);
 	if (effects & SHARD_BINDING_TOTAL)
@@ -117,7 +121,7 @@ plausible(const struct shard *s, const struct shard_intent *in)
 {
 	const struct layout *l = s->l;
 
-	return in->slot < l->slots && in->session < l->g.shard_sessions &&
+	return in->slot < l->slots && in->session < l->g.shard_sessions && in->peer < l->g.shard_sessions &&
 	       in->index_cell < l->index_buckets * 16 && in->session_cell < l->session_buckets * 16 &&
 	       in->binding_total < SHARD_N_TOTALS * NAT64_N_PROTOS &&
 	       in->session_total < SHARD_N_TOTALS * NAT64_N_PROTOS &&

@@ -24,6 +24,7 @@ enum shard_effect {
 	SHARD_SESSION_INDEX = 1 << 4,	/* session index cell */
 	SHARD_BINDING_TOTAL = 1 << 5,	/* total number binding_total, one of the bindings' as a rule */
 	SHARD_SESSION_TOTAL = 1 << 6,	/* total number session_total, one of the sessions' as a rule */
+	SHARD_PEER = 1 << 7,		/* session.peer: of session the peer's number, of peer its count */
 };
 
 /* The after-image of one change. */
@@ -38,7 +39,9 @@ struct shard_intent {
 	uint32_t pool_free, pool_held, pool_group, pool_bit;
 	uint32_t session_bit, binding_total, session_total;	/* the totals: index into shard_head.total */
 	uint64_t binding_value, session_total_value;
+	uint32_t peer, peer_count;
 } __attribute__((aligned(128)));
+_Static_assert(sizeof(struct shard_intent) == 128, "one pair of cache lines");
 
 /* What ever happened in this shard, by enum nat64_proto. Alive now = created - ended. */
 enum shard_total {

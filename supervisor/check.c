@@ -282,6 +282,9 @@ check_numbers(struct check *c)
 	if (t->mtu4 > t->mtu)
 		problem_add(c->problems, c->lines->mtu4, check_where(c, "mtu4"),
 			    "%u is larger than the device's mtu, %u", t->mtu4, t->mtu);
+	if (t->lowest_ipv6_mtu > t->mtu6)
+		problem_add(c->problems, check_at(c, c->lines->lowest_ipv6_mtu), check_where(c, "lowest-ipv6-mtu"),
+			    "%u is larger than mtu6, %u", t->lowest_ipv6_mtu, t->mtu6);
 	if (c->lines->router4 && addr_illegal_source4(t->router4))
 		problem_add(c->problems, c->lines->router4, check_where(c, "router4"),
 			    "can be no host's address; leave the key out to use the first pool address");

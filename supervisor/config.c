@@ -409,6 +409,10 @@ config_resolve_tenant(struct config_tenant *t, const struct config_lines_tenant 
 		t->mtu6 = t->mtu;
 	if (!lines->mtu4)
 		t->mtu4 = t->mtu;
+	if (!lines->tcp_opening_timeout)
+		t->tcp_opening_timeout = t->tcp_transitory_timeout;
+	if (!lines->tcp_closing_timeout)
+		t->tcp_closing_timeout = t->tcp_transitory_timeout;
 	if (!lines->router4 && t->pool.n > 0)
 		t->router4 = t->pool.item[0].first;
 	if (!lines->router6 && t->prefix.n > 0 && rfc6052_valid_len(t->prefix.item[0].len))

@@ -80,7 +80,7 @@ guard_add6(struct guard_list *list, const struct net6 *net)
 	for (unsigned b = 0; b < 16; b++) {
 		unsigned bits = net->len > 8 * b ? net->len - 8 * b : 0;	/* of this byte that belong to the prefix */
 
-		range->last[b] = net->addr.b[b] | (uint8_t)(bits < 8 ? 0xff >> bits : 0);
+		range->last[b] = (uint8_t)(net->addr.b[b] | (bits < 8 ? 0xff >> bits : 0));
 	}
 }
 

@@ -10,13 +10,14 @@
  *   IPv4   a static binding's address, protocol and port -> shard                policy_static()
  *          the pool address -> its number; port / 64 -> shard                    pool_address(), pool_place()
  *          an ICMP error: source port or identifier of the packet inside
+ *          a fragment: the keyed hash of what those of its packet share         hash_spread()
  *   then   shard -> worker, whose number is the number of its queue
  *
- * It is help, never truth: the worker computes again and hands over what is not its own. So whatever the program
- * does not understand (fragments, IPv6 extension headers before an ICMPv6 error, other protocols, damaged packets)
- * may go anywhere, and tables may be replaced while packets come. What has no port is dealt by a keyed hash of its
- * addresses, so that no sender can aim it and the fragments of a packet meet. Nothing waits and nothing loops:
- * searches have a fixed number of steps, without branches, so the verifier needs to follow a few paths only.
+ * It is help, never truth: the worker computes again and hands over what is not its own. So whatever the program does
+ * not understand (IPv6 extension headers before an ICMPv6 error, other protocols, damaged packets) may go anywhere,
+ * and tables may be replaced while packets come. What has no port is dealt as fragments are, so that no sender can
+ * aim it. Nothing waits and nothing loops: searches have a fixed number of steps, without branches, so the verifier
+ * needs to follow a few paths only.
  *
  * The tables hold the shard key and the permutation of ports, which are secret: their descriptors are closed on
  * exec but for an upgrade, no child gets one, and nothing is pinned. They are mapped only while they are written.

@@ -63,6 +63,8 @@ static const struct {
 	{ "tenant", "device", "example" },
 	{ "tenant", "mtu6", "1500" },
 	{ "tenant", "mtu4", "1500" },
+	{ "tenant", "tcp-opening-timeout", "240" },
+	{ "tenant", "tcp-closing-timeout", "240" },
 	{ "tenant", "pool", "192.0.2.1" },
 	{ "tenant", "source", "any" },
 	{ "tenant", "router4", "192.0.2.1" },

@@ -42,6 +42,7 @@ make()
 step build make
 step unit make unit
 step vectors make vectors
+step differential make differential
 step lint make lint
 step build-clang make CC=clang
 step unit-asan make SAN=asan unit

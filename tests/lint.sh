@@ -26,6 +26,7 @@ lint text.py
 lint sizes.py
 lint mirror.py
 lint names.py
+lint rfc.py
 lint symbols.sh "${objects[@]}"
 lint pure.sh "$build/libnat64.a" "$build/libnat64.so"
 lint needed.sh "$build"

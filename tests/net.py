@@ -9,9 +9,19 @@
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
   drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second; until killed
   embed PREFIX/LENGTH IPV4       the IPv4 address in the prefix, RFC 6052
+  stun ADDRESS PORT OTHER PORT2  answer from either address and either port, as asked to (RFC 5780); until killed
+  nat ADDRESS PORT OTHER PORT2   which mapping and which filtering is between us and them? (the IPv6 forms of the same)
+  seen ADDRESS PORT LPORT        connect from LPORT, print the address and port that the peer sees
+  opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
+  large ADDRESS PORT SIZE N      N datagrams of so many bytes, one after the other; print how many came back as they were
+  unsummed ADDRESS PORT          echo UDP without checksums (IPv4); until killed
+  reversed ADDRESS PORT SIZE GO  a datagram in fragments, the last first, and the first when the file GO is there; print
+                                 "right" when it comes back as it was
   timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
 """
 import ipaddress
+import os
+import random
 import select
 import socket
 import sys
@@ -125,6 +135,122 @@ def embed(prefix, ip4):
         octets[at] = b
         at += 1
     print(ipaddress.ip_address(bytes(octets)))
+
+
+def stun(address, port, other, port2):
+    places = {"same": (address, int(port)), "port": (address, int(port2)), "other": (other, int(port)),
+              "both": (other, int(port2))}
+    sockets = {}
+    for name, place in places.items():
+        sockets[name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sockets[name].bind(place)
+    print("ready", flush=True)
+    while True:
+        for s in select.select(list(sockets.values()), [], [])[0]:
+            data, who = s.recvfrom(1000)
+            answer = sockets[data.decode()] if s is sockets["same"] else s
+            answer.sendto(b"%s %d" % (who[0].encode(), who[1]), who)
+
+
+def nat(address, port, other, port2):
+    def ask(s, where, what):
+        for _ in range(2):
+            s.sendto(what.encode(), where)
+            try:
+                return s.recvfrom(1000)
+            except TimeoutError:
+                pass
+        return None, None
+
+    first, places = (address, int(port)), [(address, int(port)), (address, int(port2)), (other, int(port)), (other, int(port2))]
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as t:
+        s.settimeout(0.5)
+        t.settimeout(0.5)
+        print("mapping", "endpoint-independent" if len({ask(s, p, "same")[0] for p in places}) == 1 else "dependent")
+        if ask(t, first, "same")[0] is None:
+            print("no answer")
+        elif ask(t, first, "both")[0] is not None:
+            print("filtering endpoint-independent")
+        else:
+            print("filtering", "address-dependent" if ask(t, first, "port")[0] else "address- and port-dependent")
+
+
+def from_port(address, local, port):
+    s = socket.socket(family(address), socket.SOCK_STREAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.settimeout(15)
+    s.bind((local, int(port)))
+    return s
+
+
+def seen(address, port, local):
+    with from_port(address, "", local) as s:
+        s.connect((address, int(port)))
+        s.sendall(b"x")
+        print(" ".join(s.recv(1000).decode().split()[:2]))
+
+
+def opens(address, port, local, local_port, text):
+    begun = time.monotonic()
+    with from_port(address, local, local_port) as s:
+        try:
+            s.connect((address, int(port)))
+            s.sendall(text.encode())
+            print(s.recv(1000).decode())
+        except ConnectionRefusedError:
+            print("refused", int(time.monotonic() - begun))
+
+
+def large(address, port, size, n):
+    right = 0
+    with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        s.connect((address, int(port)))
+        for i in range(int(n)):
+            data = random.Random(i).randbytes(int(size))
+            s.send(data)
+            try:
+                right += s.recv(65536).endswith(b" " + data)
+            except TimeoutError:
+                pass
+    print(right)
+
+
+def unsummed(address, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+        s.bind((address, int(port)))
+        while True:
+            data, who = s.recvfrom(65536)
+            s.sendto(b"%s %d " % (who[0].encode(), who[1]) + data, who)
+
+
+def checksum(data):
+    total = sum(int.from_bytes(data[i:i + 2].ljust(2, b"\0"), "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return 0xffff - total
+
+
+def reversed(address, port, size, go):
+    data = random.Random(1).randbytes(int(size))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s, \
+            socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        s.settimeout(10)
+        s.connect((address, int(port)))
+        ends = b"".join(socket.inet_pton(socket.AF_INET6, a) for a in (s.getsockname()[0], address))
+        head = s.getsockname()[1].to_bytes(2, "big") + int(port).to_bytes(2, "big") + (8 + len(data)).to_bytes(2, "big")
+        check = checksum(ends + (8 + len(data)).to_bytes(4, "big") + b"\0\0\0\x11" + head + b"\0\0" + data) or 0xffff
+        number = os.urandom(4)
+        message = head + check.to_bytes(2, "big") + data
+        for at in range(0, len(message), 1200)[::-1]:
+            while at == 0 and not os.path.exists(go):
+                time.sleep(0.01)
+            part = message[at:at + 1200]
+            raw.sendto(b"\x60\0\0\0" + (8 + len(part)).to_bytes(2, "big") + b"\x2c\x40" + ends + b"\x11\0" +
+                       (at | (at + 1200 < len(message))).to_bytes(2, "big") + number + part, (address, 0))
+        print("right" if s.recv(65536).endswith(b" " + data) else "wrong")
 
 
 def timed(address, port, n):

@@ -25,9 +25,9 @@ handoff_open(struct handoff *h, void *region, const struct layout *l, unsigned s
 }
 
 bool
-handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len)
+handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len, const struct layout_kin *kin)
 {
-	if (worker >= h->workers || worker == h->self || !ring_put(&h->to[worker], packet, len))
+	if (worker >= h->workers || worker == h->self || !ring_put(&h->to[worker], packet, len, kin))
 		return false;
 	h->rung |= 1u << worker;
 	return true;
@@ -70,9 +70,9 @@ handoff_ring(struct handoff *h)
 }
 
 uint32_t
-handoff_take(struct handoff *h, unsigned from, void *packet)
+handoff_take(struct handoff *h, unsigned from, void *packet, struct layout_kin *kin)
 {
-	return from == h->self ? 0 : ring_take(&h->from[from], packet);
+	return from == h->self ? 0 : ring_take(&h->from[from], packet, kin);
 }
 
 bool

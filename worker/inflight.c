@@ -1,11 +1,11 @@
 /*
  * inflight.c - nothing in hand is lost with the hand
  *
- * The kernel gives a packet away when it is read; whoever dies then must leave it behind. So packets are read into shared
- * memory. An empty buffer begins with a zero byte, which no IP packet does: a death right after the read leaves the packet
- * and its own header tells its length. Translation overwrites the beginning, so that is saved first, and restored by who
- * comes after. A packet may go out twice when death comes between its write and inflight_done; IP allows that, and loss
- * is worse.
+ * The kernel gives a packet away when it is read; whoever dies then must leave it behind. So packets are read into
+ * shared memory. An empty buffer begins with a zero byte, which no IP packet does: a death right after the read
+ * leaves the packet and its own header tells its length. Translation overwrites the beginning, so that is saved
+ * first, and restored by who comes after. What a packet brought along is stored before it. A packet may go out twice
+ * when death comes between its write and inflight_done; IP allows that, and loss is worse.
  * Must never: believe a length found in shared memory.
  */
 #include "worker/inflight.h"
@@ -36,11 +36,18 @@ inflight_hold(struct inflight *f, unsigned i, uint32_t len)
 	atomic_store_32(f->current, i + 1);
 }
 
+struct layout_kin *
+inflight_kin(const struct inflight *f, unsigned i)
+{
+	return &f->slot[i].kin;
+}
+
 void
 inflight_done(struct inflight *f, unsigned i)
 {
 	atomic_store_8(inflight_buffer(f, i), 0);
 	atomic_store_32(&f->slot[i].len, 0);		/* after the byte: a buffer with len 0 is either empty or untouched */
+	f->slot[i].kin = (struct layout_kin) { 0 };	/* a death before that: inflight_left finds it empty, and does it */
 	atomic_store_32(f->current, 0);
 }
 

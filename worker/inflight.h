@@ -24,6 +24,9 @@ inflight_buffer(const struct inflight *f, unsigned i)
 	return f->buffers + (size_t)i * f->stride + LAYOUT_HEADROOM;
 }
 
+/* What packet i brings along: zero unless somebody stored it before the packet was there. */
+struct layout_kin *inflight_kin(const struct inflight *f, unsigned i);
+
 /* Packet i of len bytes is about to be translated in place. */
 void inflight_hold(struct inflight *f, unsigned i, uint32_t len);
 

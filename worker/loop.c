@@ -1,12 +1,12 @@
 /*
  * loop.c - read a batch, translate, count, write
  *
- * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate and
- * write each, take what other workers handed over, move the clock hand a little. When a turn found nothing to do the
- * worker sleeps in ppoll until a packet, the bell, or the next second.
- * Per packet there is one read and one write, no other system call, no clock call, no lock, no allocation.
- * A turn ends with a small step of the audit, which goes over all shards for ever (scrub.h).
- * A packet is in hand from the read to its verdict; a successor finds it there (inflight.h).
+ * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate
+ * and write each, take what other workers handed over and what has waited long enough, move the clock hand a little.
+ * When a turn found nothing to do the worker sleeps in ppoll until a packet, the bell, or the next second. Per packet
+ * there is one read and one write, no other system call, no clock call, no lock, no allocation. A turn ends with a
+ * small step of the audit, which goes over all shards for ever (scrub.h). A packet is in hand from the read to its
+ * verdict; a successor finds it there (inflight.h).
  * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
  */
 #include <poll.h>
@@ -22,6 +22,8 @@
 
 #define EXPIRE_BUSY 64			/* words of 64 ports or sessions per turn with packets, and without */
 #define EXPIRE_IDLE 4096
+#define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
+#define FROM_KEPT (LAYOUT_BATCH + 1)
 #define MOST_WAITS 10000		/* for one packet, whatever the other worker pretends to do */
 
 struct loop {
@@ -35,6 +37,7 @@ struct loop {
 	struct layout_worker *line;
 	uint32_t packet_size, generation, now, leaving_at;
 	bool gone;			/* the device was deleted: there is nothing to read, ever */
+	uint8_t piece[65536];		/* of a packet that is cut */
 };
 
 static uint32_t
@@ -80,8 +83,8 @@ hand_over(struct loop *l, const struct nat64_packet *p, unsigned buffer)
 {
 	unsigned tries = 0, waits = 0;
 
-	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len)) {
-		if (buffer == LAYOUT_BATCH || ++waits > MOST_WAITS || !handoff_patience(&l->handoff, p->to_worker, &tries))
+	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len, &p->kin)) {
+		if (buffer == FROM_WORKERS || ++waits > MOST_WAITS || !handoff_patience(&l->handoff, p->to_worker, &tries))
 			return false;
 		handoff_ring(&l->handoff);
 		if (from_workers(l) == 0)
@@ -108,11 +111,30 @@ mark_busy(const struct loop *l)
 		atomic_store_64(&l->line->busy, l->line->progress);
 }
 
+/* Write a packet, whole or in pieces. */
+static bool
+write_out(struct loop *l, const struct nat64_packet *p)
+{
+	uint32_t at = 0, len;
+	bool fine = true;
+
+	if (p->cut == 0) {
+		fine = tunio_write(p->data, p->len);
+		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
+		return fine;
+	}
+	while (fine && (len = nat64_piece(p, &at, l->piece)) > 0) {
+		fine = tunio_write(l->piece, len);
+		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
+	}
+	return fine;
+}
+
 /* The fate of the packet of len bytes in buffer i: translate, hand over or write, count. */
 static void
 packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
 {
-	struct nat64_packet p = { .data = inflight_buffer(&l->inflight, i), .len = len };
+	struct nat64_packet p = { .data = inflight_buffer(&l->inflight, i), .len = len, .kin = *inflight_kin(&l->inflight, i) };
 	enum nat64_side from = p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
 	enum nat64_verdict verdict;
 
@@ -122,11 +144,8 @@ packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
 	if (verdict == NAT64_handed_over) {
 		if (!hand_over(l, &p, i))
 			verdict = NAT64_handover_full;
-	} else if (p.len > 0) {
-		if (tunio_write(p.data, p.len))
-			counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
-		else if (verdict == NAT64_translated)
-			verdict = NAT64_write_failed;
+	} else if (p.len > 0 && !write_out(l, &p) && verdict == NAT64_translated) {
+		verdict = NAT64_write_failed;
 	}
 	count(l, from, verdict, len, source);
 	inflight_done(&l->inflight, i);
@@ -149,19 +168,40 @@ from_queue(struct loop *l)
 static unsigned
 from_workers(struct loop *l)
 {
-	uint8_t *buffer = inflight_buffer(&l->inflight, LAYOUT_BATCH);
+	struct layout_kin *kin = inflight_kin(&l->inflight, FROM_WORKERS);
+	uint8_t *buffer = inflight_buffer(&l->inflight, FROM_WORKERS);
 	unsigned n = 0;
 	uint32_t len;
 
 	for (unsigned w = 0; w < l->handoff.workers; w++)
-		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer)) > 0; i++, n++)
-			packet(l, LAYOUT_BATCH, len, COUNTER_handover_packets);
+		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer, kin)) > 0; i++, n++)
+			packet(l, FROM_WORKERS, len, COUNTER_handover_packets);
 	return n;
 }
 
 /*
- * Go on with what a dead predecessor had in hand. The packet that crashed it, if one did, has met its fate already: the
- * supervisor has kept it as evidence. The last buffer comes first, for who waits for another worker needs it empty.
+ * Go on with kept packets that are due. Each is in hand before it is no longer kept. Who drains keeps nothing:
+ * another table will know nothing of it.
+ */
+static unsigned
+from_kept(struct loop *l)
+{
+	struct nat64_packet p = { .data = inflight_buffer(&l->inflight, FROM_KEPT) };
+	unsigned n = 0;
+
+	for (; n < LAYOUT_BATCH && nat64_due(&l->nat64, &p, draining(l) ? UINT32_MAX : l->now); n++) {
+		*inflight_kin(&l->inflight, FROM_KEPT) = p.kin;
+		inflight_hold(&l->inflight, FROM_KEPT, p.len);
+		nat64_taken(&l->nat64);
+		packet(l, FROM_KEPT, p.len, COUNTER_released_packets);
+	}
+	return n;
+}
+
+/*
+ * Go on with what a dead predecessor had in hand. The packet that crashed it, if one did, has met its fate already:
+ * the supervisor has kept it as evidence. The last two buffers come first, for who waits for another worker needs one
+ * of them empty.
  */
 static void
 from_predecessor(struct loop *l, bool crashed)
@@ -224,6 +264,19 @@ wait_for_work(struct loop *l)
 	handoff_awake(&l->handoff);
 }
 
+/* Move the clock hand, and send what it asks to be sent. Returns true while there is more to do in this second. */
+static bool
+expire(struct loop *l, unsigned budget)
+{
+	uint8_t room[NAT64_PROBE_SIZE];
+	struct nat64_packet probe = { .data = room };
+	bool more = nat64_expire(&l->nat64, l->now, budget, &probe);
+
+	if (probe.len > 0 && tunio_write(probe.data, probe.len))
+		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
+	return more;
+}
+
 static void
 turn(struct loop *l)
 {
@@ -238,8 +291,9 @@ turn(struct loop *l)
 	l->now = clock_now(l);
 	n = l->order == IMAGE_DRAIN ? 0 : from_queue(l);
 	n += from_workers(l);
+	n += from_kept(l);
 	handoff_ring(&l->handoff);
-	lap = nat64_expire(&l->nat64, l->now, n ? EXPIRE_BUSY : EXPIRE_IDLE);
+	lap = expire(l, n ? EXPIRE_BUSY : EXPIRE_IDLE);
 	if (l->now != l->leaving_at) {
 		l->leaving_at = l->now;
 		atomic_store_32(&l->line->leaving, nat64_leaving(&l->nat64));

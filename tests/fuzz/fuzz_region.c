@@ -186,7 +186,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 16, .workers = 2, .shard_sessions = 64, .packet_size = SIZE,
+		.addresses = 1, .shards = 16, .workers = 2, .shard_sessions = 64, .packet_size = SIZE, .kept = 64,
 	};
 	int fd = memfd_create("pristine", 0);
 	uint8_t *range;
@@ -226,7 +226,7 @@ static size_t
 place(size_t *size)
 {
 	const struct layout *l = &w.layout;
-	unsigned what = next(1) % 24, s = owned[next(1) % n_owned], which = next(1);
+	unsigned what = next(1) % 27, s = owned[next(1) % n_owned], which = next(1);
 	size_t shard = layout_shard(l, s), slot = live[s][which % n_live[s]];
 	unsigned buffer = which % 4 ? which % 4 - 1 : LAYOUT_BATCH;
 
@@ -241,13 +241,16 @@ place(size_t *size)
 	case 20: *size = 8; return layout_shard(l, slab[which % n_slab]) + l->sessions;
 	case 21: return l->buffers + buffer * l->buffer_stride + LAYOUT_HEADROOM;
 	case 22: return shard + l->index + offset_of_cell(s, (uint32_t)slot);
+	case 23: return l->kept + which % 4 * 4 + which / 4 % 4 * sizeof(struct kept);
+	case 24: *size = l->shards - l->kins; return l->kins;
+	case 25: *size = l->kins - l->kept; return l->kept;
 	/* and everything else */
 	case 0: *size = l->workers - l->counters; return l->counters;
 	case 1: *size = 2 * sizeof(struct layout_worker); return l->workers;
 	case 2: *size = l->buffers - l->inflight; return l->inflight;
 	case 3: *size = l->rings - l->buffers; return l->buffers;
 	case 4: *size = 256; return layout_ring(l, next(1) % 2, next(1) % 2);
-	case 5: *size = l->shards - l->rings; return l->rings;
+	case 5: *size = l->kept - l->rings; return l->rings;
 	case 6: *size = sizeof(struct shard_intent); return shard;
 	case 7: *size = sizeof(struct shard_head); return shard;
 	case 8: *size = 3 * l->pool_stride; return shard + l->pool;
@@ -355,7 +358,7 @@ packets_in_hand(void)
 
 	inflight_open(&hand, w.region, &w.layout, 0);
 	for (unsigned i = 0; i < LAYOUT_BUFFERS; i++) {
-		struct nat64_packet p = { .data = inflight_buffer(&hand, i), .len = inflight_left(&hand, i) };
+		struct nat64_packet p = { .data = inflight_buffer(&hand, i), .len = inflight_left(&hand, i), .kin = *inflight_kin(&hand, i) };
 
 		MUST(p.len <= SIZE);
 		if (p.len == 0)
@@ -364,11 +367,21 @@ packets_in_hand(void)
 		nat64_translate(&successor, &p, w.now);
 		inflight_done(&hand, i);
 	}
+	for (unsigned n = 0;; n++) {
+		struct nat64_packet p = { .data = inflight_buffer(&hand, LAYOUT_BATCH + 1) };
+
+		MUST(n <= w.layout.g.kept);
+		if (!nat64_due(&successor, &p, n % 2 ? UINT32_MAX : w.now))
+			break;
+		MUST(p.len <= SIZE);
+		nat64_taken(&successor);
+		nat64_translate(&successor, &p, w.now);
+	}
 	handoff_open(&h, w.region, &w.layout, 0);
 	data = inflight_buffer(&hand, LAYOUT_BATCH);
 	for (unsigned i = 0; i < LAYOUT_BATCH; i++)
-		MUST(handoff_take(&h, 1, data) <= SIZE);
-	for (unsigned i = 0; i < 2 * LAYOUT_RING_SLOTS && handoff_give(&h, 1, packet6[0], 60); i++)
+		MUST(handoff_take(&h, 1, data, inflight_kin(&hand, LAYOUT_BATCH)) <= SIZE);
+	for (unsigned i = 0; i < 2 * LAYOUT_RING_SLOTS && handoff_give(&h, 1, packet6[0], 60, inflight_kin(&hand, 0)); i++)
 		MUST(i <= LAYOUT_RING_SLOTS);
 	handoff_patience(&h, 1, &tries);
 	handoff_sleep(&h);
@@ -439,7 +452,7 @@ step(void)
 	switch (op % 16) {
 	case 0:
 		w.now += jump[op / 16 % 4];
-		for (unsigned i = 0; i < 4 && nat64_expire(&successor, w.now, 1000); i++)
+		for (unsigned i = 0; i < 4 && nat64_expire(&successor, w.now, 1000, NULL); i++)
 			;
 		break;
 	case 1: take_over(); break;

@@ -4,10 +4,13 @@
  * The input is a sequence of steps: a control byte, two length bytes, and that many bytes of packet.
  *     bit 0      which worker reads it          bits 1-2   let 0, 1, 70 or 8000 seconds pass before
  *     bit 3      make checksums right           bit 4      aim it: addresses of the tenant, port of a live binding
- *     bit 5      toggle hairpin and the treatment of zero checksums
- * After each packet: the verdict exists, what is to be sent lies inside the buffer, is well formed, has a right IPv4
- * header checksum and, if it is an ICMP error, a right ICMP checksum. After every fourth sequence: the audit of every shard with bindings.
- * The region is a private mapping of a pristine one and is thrown away after each input, so every input stands alone.
+ *     bit 5      toggle hairpin and the treatment of zero checksums; each second time, the kind of filtering
+ *     bit 6      make it a fragment of one of few packets
+ *     bit 7      a successor takes the worker's place first
+ * After each packet what was kept and is due goes on. After each: the verdict exists, what is to be sent lies inside
+ * the buffer, is well formed, has a right IPv4 header checksum and, if it is an ICMP error, a right ICMP checksum.
+ * After every fourth sequence: the audit of every shard with bindings. The region is a private mapping of a pristine
+ * one and is thrown away after each input, so every input stands alone.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,6 +24,7 @@
 static struct world w;
 static uint8_t buffer[LAYOUT_HEADROOM + SIZE + 256];
 static uint16_t last_port;
+static unsigned turns;			/* of the configuration */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,13 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MUST(condition) do { if (!(condition)) { fprintf(stderr, "%s\n", #condition); abort(); } } while (0)
 
 static void
-attach(void)
+attach(unsigned i)
 {
-	for (unsigned i = 0; i < w.config.workers; i++) {
-		MUST(!nat64_attach(&w.worker[i], w.region, &w.layout, i));
-		nat64_configure(&w.worker[i], &w.config);
-		nat64_adopt(&w.worker[i], w.now);
-	}
+	MUST(!nat64_attach(&w.worker[i], w.region, &w.layout, i));
+	nat64_configure(&w.worker[i], &w.config);
+	nat64_adopt(&w.worker[i], w.now);
 }
 
 int
@@ -42,7 +44,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE,
+		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE, .kept = 12,
 	};
 	int fd = memfd_create("pristine", 0);
 	void *shared;
@@ -100,6 +102,32 @@ aim(uint8_t *b, uint32_t len)
 	}
 }
 
+/* Make it a fragment: few identifications, small offsets, and a length that fits. Returns its length. */
+static uint32_t
+make_fragment(uint8_t *b, uint32_t len)
+{
+	if (b[0] >> 4 == 6 && len >= 56) {
+		b[6] = 44;
+		b[40] = b[40] & 1 ? 17 : b[40] & 2 ? 6 : 58;
+		b[42] = 0;
+		b[43] &= 0x79;
+		memset(b + 44, 0, 3);
+		b[47] &= 3;
+		len -= b[43] & 1 ? len % 8 : 0;
+		b[4] = (uint8_t)((len - 40) >> 8);
+		b[5] = (uint8_t)(len - 40);
+	} else if (b[0] == 0x45 && len >= 32) {
+		b[4] = 0;
+		b[5] &= 3;
+		b[6] &= 0x20;
+		b[7] &= 0x0f;
+		len -= b[6] ? (len - 20) % 8 : 0;
+		b[2] = (uint8_t)(len >> 8);
+		b[3] = (uint8_t)len;
+	}
+	return len;
+}
+
 static void
 right_checksums(uint8_t *b, uint32_t len)
 {
@@ -125,21 +153,86 @@ right_checksums(uint8_t *b, uint32_t len)
 }
 
 static void
+check_packet(uint8_t *data, uint32_t len, enum nat64_verdict v)
+{
+	enum nat64_verdict parsed;
+	struct pkt out;
+
+	parsed = parse_packet(&out, data, len);
+	MUST(out.len == len);
+	/* An error cut to size may end inside the packet it carries; everything else is whole. */
+	MUST(parsed == NAT64_translated || parsed == NAT64_udp_zero_checksum);
+	if (out.at == 0 && out.from == NAT64_FROM_IP4 && !out.icmp_error && v == NAT64_translated)
+		last_port = out.src.port;
+}
+
+static void
 check_output(const struct nat64_packet *p, enum nat64_verdict v)
 {
-	struct pkt out;
-	enum nat64_verdict parsed;
+	static uint8_t piece[65536];
+	uint32_t at = 0, len, sum = 0;
 
 	MUST(v < NAT64_N_VERDICTS);
 	if (p->len == 0)
 		return;
 	MUST(p->data >= buffer && p->data + p->len <= buffer + sizeof(buffer));
-	parsed = parse_packet(&out, p->data, p->len);
-	MUST(out.len == p->len);
-	/* An error cut to size may end inside the packet it carries; everything else is whole. */
-	MUST(parsed == NAT64_translated || parsed == NAT64_udp_zero_checksum);
-	if (out.from == NAT64_FROM_IP4 && !out.icmp_error && v == NAT64_translated)
-		last_port = out.src.port;
+	if (p->cut == 0)
+		check_packet(p->data, p->len, v);
+	while ((len = nat64_piece(p, &at, piece)) > 0) {
+		MUST(p->cut && len <= p->cut);
+		check_packet(piece, len, v);
+		sum += len - (piece[0] >> 4 == 6 ? 48 : 20);
+	}
+	MUST(sum == (p->cut ? p->len - (p->data[0] >> 4 == 6 ? 48 : 20) : 0));
+}
+
+/* From worker to worker, until one decides. */
+static void
+let_through(struct nat64_packet *p, unsigned worker)
+{
+	enum nat64_verdict v = NAT64_handed_over;
+
+	for (unsigned hop = 0; hop < 5 && v == NAT64_handed_over; hop++) {
+		if (p->data != buffer + LAYOUT_HEADROOM)
+			memmove(buffer + LAYOUT_HEADROOM, p->data, p->len);
+		p->data = buffer + LAYOUT_HEADROOM;
+		v = nat64_translate(&w.worker[worker], p, w.now);
+		MUST(v != NAT64_handed_over || (p->to_worker < 2 && p->to_worker != worker));
+		worker = v == NAT64_handed_over ? p->to_worker : worker;
+	}
+	check_output(p, v);
+}
+
+static void
+release(unsigned worker)
+{
+	for (unsigned n = 0;; n++) {
+		struct nat64_packet p = { .data = buffer + LAYOUT_HEADROOM };
+
+		MUST(n <= w.layout.g.kept);
+		if (!nat64_due(&w.worker[worker], &p, w.now))
+			return;
+		nat64_taken(&w.worker[worker]);
+		let_through(&p, worker);
+	}
+}
+
+/* A lap of the clock hand; its probes are well-formed segments to IPv6 hosts. */
+static void
+let_pass(struct nat64 *n)
+{
+	uint8_t room[NAT64_PROBE_SIZE];
+	struct nat64_packet probe = { .data = room };
+	bool more;
+
+	do {
+		struct pkt p;
+
+		more = nat64_expire(n, w.now, 100000, &probe);
+		if (probe.len > 0)
+			MUST(probe.data == room && probe.len == sizeof(room) && parse_packet(&p, room, probe.len) == NAT64_translated &&
+			     p.proto == NAT64_TCP && p.from == NAT64_FROM_IP6);
+	} while (more);
 }
 
 static void
@@ -148,32 +241,30 @@ step(uint8_t control, const uint8_t *packet, uint32_t len)
 	static const uint32_t jump[] = { 0, 1, 70, 8000 };
 	unsigned worker = control & 1;
 	struct nat64_packet p = { .data = buffer + LAYOUT_HEADROOM, .len = len };
-	enum nat64_verdict v;
 
+	if (control & 128)
+		attach(worker);
 	w.now += jump[control >> 1 & 3];
 	for (unsigned i = 0; i < 2 && jump[control >> 1 & 3]; i++)
-		nat64_expire(&w.worker[i], w.now, 100000);
+		let_pass(&w.worker[i]);
 	if (control & 32) {
-		w.config.hairpin ^= 1;
-		w.config.udp_zero_checksum ^= 1;
+		turns++;
+		w.config.hairpin = ~turns & 1;
+		w.config.udp_zero_checksum = turns & 1;
+		w.config.filtering = turns >> 1 & 1;
 		for (unsigned i = 0; i < 2; i++)
 			nat64_configure(&w.worker[i], &w.config);
 	}
 	memcpy(p.data, packet, len);
 	if (control & 16 && len > 0)
 		aim(p.data, len);
+	if (control & 64 && len > 0)
+		p.len = len = make_fragment(p.data, len);
 	if (control & 8 && len > 0)
 		right_checksums(p.data, len);
-	for (unsigned hop = 0; hop < 3; hop++) {
-		v = nat64_translate(&w.worker[worker], &p, w.now);
-		if (v != NAT64_handed_over)
-			break;
-		MUST(p.to_worker < 2 && p.to_worker != worker);
-		worker = p.to_worker;
-		memmove(buffer + LAYOUT_HEADROOM, p.data, p.len);
-		p.data = buffer + LAYOUT_HEADROOM;
-	}
-	check_output(&p, v);
+	let_through(&p, worker);
+	release(0);
+	release(1);
 }
 
 int
@@ -185,9 +276,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.now = 1000;
 	w.config.hairpin = 1;
 	w.config.udp_zero_checksum = 0;
+	w.config.filtering = CONFIG_FILTERING_ENDPOINT;
 	last_port = 0;
+	turns = 0;
 	madvise(w.region, w.layout.size, MADV_DONTNEED);
-	attach();
+	attach(0);
+	attach(1);
 	for (unsigned steps = 0; size >= 3 && steps < 16; steps++) {
 		uint32_t len = get16(data + 1) % (SIZE + 1);
 

@@ -128,6 +128,31 @@ refuses 'GONE_AWAY does not exist' names.py
 printf '/* See here_i_am() and CLOCK_BOOTTIME and poll(). */\nint here_i_am;\n' >shm/a.c
 accepts names.py
 
+# clause SHOWN WHERE - docs/RFC.md with one row; " stands for a backtick
+clause()
+{
+	printf '| clause | asks | where | shown by |\n|---|---|---|---|\n| 1 | it opens | %s | %s |\n' "$2" "$1" | tr '"' '\140' >docs/RFC.md
+}
+
+fresh
+mkdir -p docs tests/vectors tests/unit
+printf 'static int\na_open(void)\n{\n\treturn 0;\n}\n' | tee shm/a.c >tests/unit/test_a.c
+printf 'class Row:\n    name = "it opens 7 times"\nROWS = [Row]\n' >tests/vectors/row.py
+clause '"it opens * times", "tests/unit/test_a.c:a_open"' '"shm/a.c:a_open"'
+accepts rfc.py
+clause '"it opens"' '"shm/a.c:a_open"'
+refuses 'no vector row is called it opens' rfc.py
+clause '"tests/unit/test_b.c"' '"shm/a.c:a_open"'
+refuses 'tests/unit/test_b.c does not exist' rfc.py
+clause '"it opens * times"' '"shm/a.c:a_close"'
+refuses 'no function a_close' rfc.py
+clause '' '"shm/a.c:a_open"'
+refuses 'names a function and no test' rfc.py
+clause '"it opens * times"' 'well'
+refuses 'does not say why' rfc.py
+clause '' 'not yet'
+accepts rfc.py
+
 fresh
 echo 'int b_open(void) { return 0; }' >a.c
 gcc -c -o a.o a.c

@@ -7,12 +7,14 @@
  * being a subscriber. Everything is in one process:
  *
  *   keepers    UDP flows that say something four times a second. The server tells each which address and port it sees; that
- *              must never change, and each must have been answered within the last seconds when the end comes.
+ *              must never change, and each must have been answered within the last seconds when the end comes. Now and then
+ *              each also says something to another address, so that a session and a peer come and go.
  *   fleeting   UDP flows of one datagram each, from ever new ports of ever new subscribers: bindings open and expire, and
  *              there are more of them than ports
  *   tcp        connections: opened, a line there and back, closed in order or by a reset
  *   pings      echo requests, each with an identifier of its own
  *   inbound    the server talks to a static binding of the client
+ *   strangers  the server opens TCP connections to ports that nobody has bound; nobody answers
  *   hairpin    the client talks to the pool address of a static binding of the other host
  *
  * On SIGTERM it prints one line of what was answered, and exits 1 when a keeper has changed or fallen silent, or when one of
@@ -46,7 +48,7 @@ enum kind { KEEPER, FLEET, STREAM, PING, HAIRPIN, INBOUND, ECHO, LISTENER, CONNE
 
 static const char *const kind_name[] = { "keepers", "fleeting", "tcp", "pings", "hairpin", "inbound" };
 
-static int space[3], events, inbound, hairpin;
+static int space[3], events, inbound, hairpin, stranger = -1;
 static unsigned long asked[KINDS], answered[KINDS];
 static struct {
 	int fd;
@@ -230,10 +232,20 @@ static void
 tick(unsigned n)
 {
 	static const struct icmp6_hdr request = { .icmp6_type = ICMP6_ECHO_REQUEST };
+	struct sockaddr_in6 aside = to6("64:ff9b::203.0.113.3", 9);
+	struct sockaddr_in unbound = to4(SERVICE, 20000 + n % 1000);
 	double now = seconds();
 
 	for (unsigned i = n % 25; i < KEEPERS; i += 25)
 		ask(keeper[i].fd, KEEPER, "keep", 4);
+	if (n % 800 < KEEPERS)
+		sendto(keeper[n % 800].fd, "aside", 5, MSG_NOSIGNAL, (void *)&aside, sizeof(aside));
+	if (n % 8 == 0) {
+		close_slot(&stranger);
+		stranger = sock(2, AF_INET, SOCK_STREAM, 0);
+		if (connect(stranger, (void *)&unbound, sizeof(unbound)) != 0 && errno != EINPROGRESS)
+			close_slot(&stranger);
+	}
 	for (unsigned i = 0; i < 6; i++) {
 		int *slot = &fleeting[(n * 6 + i) % FLEETING];
 

@@ -45,7 +45,7 @@ churned()
 
 	wait_for 10 running 2
 	sleep 2
-	for what in ports_exhausted ports_squeezed replayed_packets; do
+	for what in ports_exhausted ports_squeezed replayed_packets kept syn_unanswered; do
 		echo "$what $(counter $what)"
 		[ "$(counter $what)" -gt 0 ]
 	done
@@ -88,6 +88,7 @@ cp "$B/nat64d" "$B/nat64-ctld" "$tools/hasty/nat64-worker" "$T/bin"
 ln -s "$B/nat64ctl" "$T/bin"
 B=$T/bin
 WORKERS=2 config 'udp-timeout = 120' 'tcp-transitory-timeout = 120' 'icmp-timeout = 60' 'queue-length = 20000' \
+	'filtering = address-dependent' \
 	'static = udp 198.51.100.8:80 [2001:db8:1::2]:8080' 'static = udp 198.51.100.8:81 [2001:db8:2::2]:8081'
 sed -i 's,^pool = .*,pool = 198.51.100.8 ports 2048-3583,' "$T/nat64.ini"
 begin

@@ -53,7 +53,9 @@ mutant port-taken-before-commit shm/record.c '/^record_create_owner/,/^}/{s/^\tp
 mutant counts-relative shm/shard.c 's/^\tatomic_store_32(&pool->free, in->pool_free);$/\tpool->free += in->pool_free > pool->free ? 1 : -1;/'
 mutant totals-relative shm/shard.c 's/^\t\tatomic_store_64(&s->head->total\[in->binding_total\], in->binding_value);$/\t\ts->head->total[in->binding_total]++;/'
 mutant index-after-commit shm/record.c '/^record_remove_owner/,/^}/{s/^\t\tin.effects |= SHARD_INDEX;$/\t\t;/;s/^\tshard_commit_owner(s, &in);$/\tshard_commit_owner(s, \&in);\n\tif (cell >= 0)\n\t\ts->index[cell] = 0;/}'
-mutant session-before-commit shm/session.c '/^session_add_owner/,/^}/{s/^\tin.session = n;$/\tin.session = n;\n\ts->sessions[n].key = key_of(s, slot);/}'
+mutant session-before-commit shm/session.c 's/^\tin->session_key = key_of(s, slot);$/\tin->session_key = s->sessions[n].key = key_of(s, slot);/'
+mutant peer-before-commit shm/session.c 's/^\tin->peer_count = /\ts->sessions[peer].peer += (uint32_t)change;\n\tchange = 0;\n&/'
+mutant peer-count-relative shm/shard.c 's/^\t\tatomic_store_32(&s->sessions\[in->peer\].peer, in->peer_count);$/\t\ts->sessions[in->peer].peer += in->peer_count > s->sessions[in->peer].peer ? 1 : -1;/'
 mutant flags-before-commit shm/session.c '/^session_remove_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->records[slot].sessions--;\n\tshard_commit_owner(s, \&in);/}'
 mutant totals-one-by-one worker/xlat/import.c '/^bring_totals/,/^}/{s/^\t\tshard_commit_owner(in->s, &after);$/\t\tafter.effects = SHARD_BINDING_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);\n\t\tafter.effects = SHARD_SESSION_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);/}' import
 mutant complete-before-it-is worker/xlat/import.c '/^import_shard/,/^}/{s/^\tbring_sessions(in);$/\tatomic_store_32(\&in->s->head->complete, 1);\n\tbring_sessions(in);/}' import

@@ -4,7 +4,7 @@
  *     step OPERATIONS [nested | import]
  *
  * A child works on a shard: packets that create, refresh and end bindings and sessions, the clock hand, static bindings,
- * recovery. The parent executes it one machine instruction at a time (ptrace). Whoever is killed after an instruction
+ * recovery; under either kind of filtering. The parent executes it one machine instruction at a time (ptrace). Whoever is killed after an instruction
  * leaves exactly the shared memory of that instruction; so wherever the memory has changed, the parent takes a copy,
  * lets a successor adopt it, and audits. Nobody has to die, and it is the shipped object code that runs.
  *
@@ -49,7 +49,7 @@ random_below(uint32_t n)
 
 /* One operation, as numbers, so that parent and child mean the same. */
 struct operation {
-	uint32_t kind, host, remote, flags, now;
+	uint32_t kind, host, remote, flags, now, port, filtering;
 };
 enum { FROM6, FROM4, HAND, ADOPT, N_KINDS };
 
@@ -69,7 +69,7 @@ fill6(uint8_t *b, const struct operation *o)
 	memcpy(b + 8, src.b, 16);
 	memcpy(b + 24, dst.b, 16);
 	b[40] = 0x80;
-	b[43] = 53;
+	b[43] = (uint8_t)o->port;
 	b[45] = 8;
 	b[46] = 1;
 	if (tcp) {
@@ -110,7 +110,7 @@ fill4(uint8_t *b, const struct nat64 *n, const struct operation *o)
 		sum = (sum & 0xffff) + (sum >> 16);
 	b[10] = (uint8_t)(~sum >> 8);
 	b[11] = (uint8_t)~sum;
-	b[21] = 53;
+	b[21] = (uint8_t)o->port;
 	b[22] = (uint8_t)(r->port4 >> 8);
 	b[23] = (uint8_t)r->port4;
 	b[25] = 8;
@@ -136,10 +136,13 @@ stand(void *region)
 static void
 act(const struct operation *o, uint8_t *packet, uint32_t len)
 {
-	struct nat64_packet p = { .data = packet, .len = len };
+	struct nat64_packet p = { .data = packet, .len = len }, probe = { .len = 0 };
+	uint8_t room[NAT64_PROBE_SIZE];
 
+	probe.data = room;
 	if (o->kind == HAND)
-		nat64_expire(&actor, o->now, 1000000);
+		while (nat64_expire(&actor, o->now, 1000000, &probe))
+			;
 	else if (o->kind == ADOPT)
 		nat64_adopt(&actor, o->now);
 	else if (len > 0)
@@ -305,6 +308,7 @@ explore(void *region, const struct operation *o, bool nested, int depth)
 		shared = stage;
 		what.kind = ADOPT;
 	}
+	w.config.filtering = what.filtering;
 	stand(shared);
 	if (what.kind == FROM6) {
 		fill6(packet, &what);
@@ -336,7 +340,8 @@ next_operation(uint32_t now)
 
 	return (struct operation) {
 		.kind = kinds[random_below(sizeof(kinds))], .host = random_below(8), .remote = random_below(4),
-		.flags = flags[random_below(sizeof(flags))], .now = now,
+		.flags = flags[random_below(sizeof(flags))], .now = now, .port = 53 + random_below(2),
+		.filtering = random_below(8) ? CONFIG_FILTERING_ADDRESS : CONFIG_FILTERING_ENDPOINT,
 	};
 }
 
@@ -457,10 +462,10 @@ int
 main(int argc, char **argv)
 {
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 64, .workers = 1, .shard_sessions = 24, .packet_size = 1500,
+		.addresses = 1, .shards = 64, .workers = 1, .shard_sessions = 24, .packet_size = 1500, .kept = 16,
 	};
 	static const uint8_t random_bytes[LAYOUT_SEED_SIZE] = { 5, 4, 3 };
-	static const uint32_t jump[] = { 0, 0, 1, 5, 61, 130, 301 };
+	static const uint32_t jump[] = { 0, 0, 0, 0, 1, 5, 61, 130, 301, 7500 };
 	unsigned operations = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100;
 	int depth = argc > 2 && !strcmp(argv[2], "nested");
 	uint32_t now = 1000;
@@ -487,7 +492,7 @@ main(int argc, char **argv)
 		operations = 0;
 	}
 	for (unsigned i = 0; i < operations; i++) {
-		struct operation o = next_operation(now += jump[random_below(7)]);
+		struct operation o = next_operation(now += jump[random_below(sizeof(jump) / sizeof(jump[0]))]);
 
 		explore(region, &o, false, depth);
 	}

@@ -78,6 +78,8 @@ crash()
 	part '4 violations, killed at every instruction' 0 step "$seen" "$built/tests/stress/step" "$(pick 400 8)"
 	part '4 violations, recovery killed at every instruction as well' 0 nested "$seen" "$built/tests/stress/step" "$(pick 40 6)" nested
 	part '4 violations, a move to a new table killed at every instruction' 0 import "$seen" "$built/tests/stress/step" "$(pick 4000 400)" import
+	part '4 violations, killed at every instruction while fragments pass' 0 fragments \
+		's/^fragments: ([0-9]+) instructions.*, ([0-9]+) violations$/\2 after \1/p' "$built/tests/stress/fragments"
 	part '4 the protocol, all orders of two deaths (Spin); 5 broken ones' '0 failed' model "$last" tests/stress/model.sh
 	part '4 races between owners and readers; 3 seeded ones' '0 failed' threads "$last" make -s threads "THREADS_SECONDS=$(pick 10 3)"
 	if [ "$quick" ]; then
@@ -93,6 +95,17 @@ crash()
 	fi
 	part '4 random kills under every kind of traffic, audited: violations' '0 failed' kills \
 		'/killed, audited|passed/p' env B="$built" tests/stress/kills.sh "${KILLS:-$(pick 10000 100)}"
+}
+
+truth()
+{
+	part '2 random traffic, each byte as the reference has it' '0 differ' differential 's/^differential: ([0-9]+ packets.*)/\1/p' \
+		make -s differential "N=$(pick 3000000 100000)"
+	if [ "$quick" ]; then
+		left_out '2 mutants of the translator caught'
+	else
+		part '2 mutants of the translator caught' '0 failed' differential-mutants "$last" tests/differential/mutants.sh
+	fi
 }
 
 storm()
@@ -147,6 +160,7 @@ costs()
 
 row promise promised seen result
 row --- --- --- ---
+truth
 crash
 storm
 scenarios

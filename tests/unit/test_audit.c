@@ -17,6 +17,7 @@ static struct world w;
 static struct shard *s;
 static uint32_t one, many, held, fixed, free_slot;	/* slots: one session, several, at rest, static, free */
 static uint32_t extra;					/* a session of the slab, of `many` */
+static uint32_t peer;					/* that counts it */
 
 static uint32_t
 binding(uint16_t port)
@@ -51,7 +52,9 @@ build(void **state)
 	one = binding(1);
 	many = binding(2);
 	extra = session_add_owner(s, key, many, &more);
-	assert_true(extra < 64);
+	session_vouch_owner(s, key, many, extra, 1000);
+	peer = session_peer(s, key, many, 2);
+	assert_true(extra < 64 && peer < 64 && peer != extra);
 	held = binding(3);
 	session_remove_owner(s, key, held, SESSION_INLINE);
 	record_remove_owner(s, held, key, 1000, 1120);
@@ -187,7 +190,8 @@ every_invariant(void **state)
 	BREAK("no live binding", *empty_cell() = UINT32_C(0xff000000));
 	BREAK("no live binding", *empty_cell() = *cell_of(one));
 	BREAK("differ in number", *twin(cell_of(one)) = *cell_of(one));
-	BREAK("session index", s->session_free[0] |= UINT64_C(1) << extra);
+	BREAK("free bit disagree", s->session_free[0] |= UINT64_C(1) << extra);
+	BREAK("session index", s->session_free[0] = UINT64_MAX);
 	BREAK("free bit disagree", s->session_free[0] &= ~(UINT64_C(1) << 60));
 	BREAK("summary", s->session_summary[0] = 0);
 	BREAK("session of no binding", s->sessions[extra].key++);
@@ -205,6 +209,14 @@ every_invariant(void **state)
 	BREAK("count of sessions", s->records[one].flags = 0);
 	BREAK("session is not found", s->records[many].sessions--; s->records[one].sessions++);
 	BREAK("count of sessions", s->records[many].sessions++; s->records[one].sessions--);
+	BREAK("peer's count", s->sessions[peer].peer++);
+	BREAK("peer's count", s->sessions[peer].peer = 0);
+	BREAK("peer's count", s->sessions[extra].peer = 0);
+	BREAK("peer's count", s->sessions[extra].peer++);
+	BREAK("peer's count", s->sessions[extra].peer = UINT32_MAX);
+	BREAK("session is not found", s->sessions[peer].remote4++);
+	BREAK("session is not found", s->sessions[peer].via = 0);
+	BREAK("session of no binding", s->sessions[peer].key++);
 	BREAK("bindings created", s->head->total[SHARD_BINDINGS_CREATED * NAT64_N_PROTOS + NAT64_UDP]++);
 	BREAK("bindings created", s->head->total[SHARD_BINDINGS_ENDED * NAT64_N_PROTOS + NAT64_UDP]--);
 	BREAK("bindings created", s->head->total[SHARD_BINDINGS_CREATED * NAT64_N_PROTOS + NAT64_TCP]--);
@@ -294,7 +306,7 @@ readers(void **state)
 	assert_false(record_read(s, free_slot, &r, &expires));
 	assert_true(session_read(s, extra, &e));
 	assert_true(e.remote4 == 2 && e.remote_port == 9 && e.expires == 6000 && session_slot(&e) == many);
-	assert_false(session_read(s, extra + 1, &e));
+	assert_false(session_read(s, extra + 2, &e));
 }
 
 int

@@ -5,6 +5,7 @@
 #include "shm/audit.h"
 #include "shm/pool.h"
 #include "shm/session.h"
+#include "shm/tcpname.h"
 #include "tests/world.h"
 
 #define PORTS 128
@@ -63,7 +64,7 @@ add_session(uint32_t slot, uint32_t remote, uint32_t expires)
 static void
 lap(uint32_t now)
 {
-	while (nat64_expire(n, now, 1000))
+	while (nat64_expire(n, now, 1000, NULL))
 		;
 }
 
@@ -136,7 +137,7 @@ budget(void **state)
 		binding(i, 1300);
 	lap(1299);
 	for (unsigned last = PORTS;; calls++) {
-		bool more = nat64_expire(n, 1300, 1);
+		bool more = nat64_expire(n, 1300, 1, NULL);
 		unsigned live = in_state(RECORD_LIVE);
 
 		assert_true(last - live <= 64);
@@ -146,10 +147,10 @@ budget(void **state)
 		assert_true(calls <= words);
 	}
 	assert_int_equal(in_state(RECORD_LIVE), 0);
-	assert_false(nat64_expire(n, 1300, 0));
-	assert_true(nat64_expire(n, 1301, 0));
+	assert_false(nat64_expire(n, 1300, 0, NULL));
+	assert_true(nat64_expire(n, 1301, 0, NULL));
 	for (unsigned b = 1; b < 200; b += 13) {
-		for (calls = 0; nat64_expire(n, 1400 + b, b); calls++)
+		for (calls = 0; nat64_expire(n, 1400 + b, b, NULL); calls++)
 			;
 		assert_true(calls <= words / b + 1);
 	}
@@ -167,12 +168,12 @@ one_lap_a_second(void **state)
 	lap(1299);
 	lap(1300);
 	slot = binding(1, 1300);
-	assert_false(nat64_expire(n, 1300, 1000));
+	assert_false(nat64_expire(n, 1300, 1000, NULL));
 	assert_true(record_live(s, slot));
 	lap(1301);
 	assert_false(record_live(s, slot));
 	slot = binding(2, 1305);
-	assert_true(nat64_expire(n, 1303, 1));
+	assert_true(nat64_expire(n, 1303, 1, NULL));
 	lap(1305);
 	lap(1306);
 	assert_false(record_live(s, slot));
@@ -333,6 +334,136 @@ orphans(void **state)
 	world_close(&w);
 }
 
+/* A peer that counts none, because its owner died in the middle, is swept up; one that counts stays as long as it does. */
+static void
+peers(void **state)
+{
+	const uint8_t *key;
+	uint32_t slot, number, peer;
+
+	(void)state;
+	open_small();
+	key = n->secret->index_key;
+	slot = binding(1, 5000);
+	number = add_session(slot, 100, 1400);
+	session_vouch_owner(s, key, slot, number, 1000);
+	session_vouch_owner(s, key, slot, number, 1000);
+	session_vouch_owner(s, key, slot, SESSION_INLINE, 1000);
+	peer = session_peer(s, key, slot, 100);
+	assert_true(peer < w.layout.g.shard_sessions && s->sessions[peer].peer == 1);
+	assert_true(session_known(s, key, slot, 100) && session_known(s, key, slot, 1) && !session_known(s, key, slot, 2));
+	for (uint32_t now = 1100; now < 1400; now += 50)
+		lap(now);
+	assert_int_equal(session_peer(s, key, slot, 100), peer);
+	lap(1400);
+	assert_int_equal(session_peer(s, key, slot, 100), SESSION_NONE);
+	number = add_session(slot, 200, 2000);
+	session_vouch_owner(s, key, slot, number, 1400);
+	peer = session_peer(s, key, slot, 200);
+	s->sessions[number].peer = s->sessions[peer].peer = 0;
+	assert_false(session_known(s, key, slot, 200));
+	lap(1401);
+	assert_int_equal(session_peer(s, key, slot, 200), SESSION_NONE);
+	assert_int_equal(sessions(), 2);
+	close_small();
+}
+
+/* When sessions fill the slab there is no room for a peer: the session stands, and lets nobody else in. */
+static void
+no_room_for_a_peer(void **state)
+{
+	const uint8_t *key;
+	uint32_t slot, last = 0, count = 0;
+
+	(void)state;
+	open_small();
+	key = n->secret->index_key;
+	slot = binding(1, 5000);
+	while (session_room(s)) {
+		struct record_first first = { .remote4 = 100 + count, .remote_port = 9, .expires = 2000 };
+		uint32_t number = session_add_owner(s, key, slot, &first);
+
+		if (number == SESSION_NONE)
+			break;
+		session_vouch_owner(s, key, slot, number, 1000);
+		last = number;
+		count++;
+	}
+	assert_true(count >= w.layout.g.shard_sessions / 2 - 1 && last != 0);
+	assert_int_equal(session_find(s, key, slot, 100 + count - 1, 9), last);
+	lap(2000);
+	assert_int_equal(sessions(), 1);
+	for (uint32_t i = 0; i < w.layout.session_buckets * 16; i++)
+		assert_int_equal(s->session_index[i], 0);
+	close_small();
+}
+
+static uint32_t
+connection(unsigned host, uint8_t tcp, uint32_t expires)
+{
+	struct record_key k = { world_ip6("2001:db8::"), (uint16_t)host, NAT64_TCP };
+	struct record_first first = { .remote4 = 1, .remote_port = 9, .expires = expires, .tcp = tcp };
+	uint32_t slot = pool_pick_owner(s, 0, NAT64_TCP, n->secret->port_key);
+
+	assert_int_equal(record_create_owner(s, slot, &k, record_hash(n->secret->index_key, &k), world_ip4("192.0.2.1"),
+					     pool_port(&w.layout, n->secret, 0, slot), &first, 1000), 0);
+	return slot;
+}
+
+/* However many are due at once: one probe a call, none twice, none forgotten, whatever the budget. */
+static void
+probes(void **state)
+{
+	uint8_t room[NAT64_PROBE_SIZE], seen[PORTS] = { 0 };
+	struct nat64_packet probe = { .data = room };
+	bool more = true;
+
+	(void)state;
+	for (unsigned budget = 1; budget < 1000; budget *= 9) {
+		memset(seen, 0, sizeof(seen));
+		open_small();
+		for (unsigned i = 0; i < PORTS; i++) {
+			uint32_t slot = connection(i, TCP_established, 1300);
+			struct record_first first = { .remote4 = 2, .remote_port = 9, .expires = 1300, .tcp = TCP_established };
+
+			if (i % 2)
+				assert_int_not_equal(session_add_owner(s, n->secret->index_key, slot, &first), SESSION_NONE);
+		}
+		while (more || probe.len > 0) {
+			more = nat64_expire(n, 1300, budget, &probe);
+			if (probe.len > 0)
+				seen[probe.data[42] << 8 | probe.data[43]]++;
+		}
+		for (unsigned i = 0; i < PORTS; i++)
+			assert_int_equal(seen[i], 1 + i % 2);
+		assert_int_equal(n->row->counter[COUNTER_tcp_probes], PORTS + PORTS / 2);
+		lap(1539);
+		assert_int_equal(sessions(), PORTS + PORTS / 2);
+		lap(1540);
+		assert_int_equal(sessions(), 0);
+		close_small();
+		more = true;
+	}
+}
+
+/* Only established sessions are asked about; without room for a probe they get their time all the same. */
+static void
+who_is_asked(void **state)
+{
+	uint32_t slot;
+
+	(void)state;
+	for (unsigned tcp = 0; tcp < TCP_N_STATES; tcp++) {
+		open_small();
+		slot = connection(1, (uint8_t)tcp, 1300);
+		lap(1300);
+		assert_int_equal(record_live(s, slot), tcp == TCP_established);
+		if (tcp == TCP_established)
+			assert_true(s->records[slot].tcp == TCP_trans && s->expires[slot] == 1540);
+		close_small();
+	}
+}
+
 /* A successor's hand starts anew and misses nothing; a shard of somebody else is not touched. */
 static void
 successor(void **state)
@@ -344,7 +475,7 @@ successor(void **state)
 	open_small();
 	owners = layout_at(w.region, w.layout.owners);
 	slot = binding(1, 1300);
-	nat64_expire(n, 1300, 1);
+	nat64_expire(n, 1300, 1, NULL);
 	assert_null(nat64_attach(n, w.region, &w.layout, 0));
 	nat64_configure(n, &w.config);
 	nat64_adopt(n, 1300);
@@ -366,6 +497,8 @@ main(void)
 		cmocka_unit_test(one_lap_a_second), cmocka_unit_test(squeeze), cmocka_unit_test(nothing_free),
 		cmocka_unit_test(hold_down_changes), cmocka_unit_test(sessions_end_apart), cmocka_unit_test(inline_again),
 		cmocka_unit_test(statics_stay), cmocka_unit_test(orphans), cmocka_unit_test(successor),
+		cmocka_unit_test(peers), cmocka_unit_test(no_room_for_a_peer), cmocka_unit_test(probes),
+		cmocka_unit_test(who_is_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

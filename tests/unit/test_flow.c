@@ -152,7 +152,7 @@ hand_over(void **state)
 		assert_int_equal(talk(0, host), port[host]);
 	}
 	w.now += w.config.udp_timeout;
-	while (nat64_expire(&w.worker[0], w.now, 10000))
+	while (nat64_expire(&w.worker[0], w.now, 10000, NULL))
 		;
 	for (unsigned host = 0; host < HOSTS; host++) {
 		struct flow f = from4(port[host]);
@@ -176,7 +176,7 @@ no_owner(void **state)
 	for (unsigned self = 0; self < 2; self++) {
 		assert_int_equal(flow_locate(&w.worker[self], &f), NAT64_handed_over);
 		assert_int_equal(f.owner, LAYOUT_NO_OWNER);
-		while (nat64_expire(&w.worker[self], ++w.now, 10))
+		while (nat64_expire(&w.worker[self], ++w.now, 10, NULL))
 			;
 		nat64_adopt(&w.worker[self], w.now);
 	}

@@ -14,6 +14,8 @@
 #define WORKERS 3
 #define MANY 50000
 
+static const struct layout_kin none;
+static struct layout_kin kin;
 static struct layout l;
 static void *region;
 static struct handoff h[WORKERS];
@@ -65,18 +67,18 @@ every_pair(void **state)
 			for (unsigned b = 0; b < WORKERS; b++) {
 				uint32_t data = round << 8 | a << 4 | b;
 
-				assert_int_equal(handoff_give(&h[a], b, &data, sizeof(data)), a != b);
+				assert_int_equal(handoff_give(&h[a], b, &data, sizeof(data), &none), a != b);
 			}
 	for (uint32_t round = 0; round < 100; round++)
 		for (unsigned a = 0; a < WORKERS; a++)
 			for (unsigned b = 0; b < WORKERS; b++) {
-				assert_int_equal(handoff_take(&h[b], a, &got), a == b ? 0 : sizeof(got));
+				assert_int_equal(handoff_take(&h[b], a, &got, &kin), a == b ? 0 : sizeof(got));
 				if (a != b)
 					assert_int_equal(got, round << 8 | a << 4 | b);
 			}
 	for (unsigned a = 0; a < WORKERS; a++)
 		for (unsigned b = 0; b < WORKERS; b++)
-			assert_int_equal(handoff_take(&h[b], a, &got), 0);
+			assert_int_equal(handoff_take(&h[b], a, &got, &kin), 0);
 }
 
 /* A worker that is none: numbers come from shared memory, LAYOUT_NO_OWNER among them. */
@@ -87,7 +89,7 @@ no_such_worker(void **state)
 
 	(void)state;
 	for (unsigned w = WORKERS; w < 256; w++) {
-		assert_false(handoff_give(&h[0], w, "x", 1));
+		assert_false(handoff_give(&h[0], w, "x", 1, &none));
 		assert_false(handoff_patience(&h[0], w, &tries));
 	}
 	assert_false(handoff_patience(&h[0], 0, &tries));
@@ -98,18 +100,18 @@ static void
 bell(void **state)
 {
 	(void)state;
-	assert_true(handoff_give(&h[0], 1, "x", 1));
+	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
 	handoff_ring(&h[0]);
 	assert_false(rang(1));			/* it does not sleep */
 	assert_false(handoff_sleep(&h[1]));	/* and may not now */
 	handoff_awake(&h[1]);
-	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }), 1);
+	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }, &kin), 1);
 	assert_true(handoff_sleep(&h[1]));
 	assert_true(handoff_sleep(&h[2]));
 	handoff_ring(&h[0]);
 	assert_false(rang(1));			/* nothing was given since */
-	assert_true(handoff_give(&h[0], 1, "x", 1));
-	assert_true(handoff_give(&h[0], 1, "y", 1));
+	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
+	assert_true(handoff_give(&h[0], 1, "y", 1, &none));
 	assert_false(rang(1));			/* the batch is not over */
 	handoff_ring(&h[0]);
 	assert_true(rang(1));
@@ -129,8 +131,8 @@ deaf_bells(void **state)
 	assert_true(handoff_sleep(&h[2]));
 	assert_int_equal(write(HERITAGE_BELLS + 1, &most, sizeof(most)), sizeof(most));
 	close(HERITAGE_BELLS + 2);
-	assert_true(handoff_give(&h[0], 1, "x", 1));
-	assert_true(handoff_give(&h[0], 2, "x", 1));
+	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
+	assert_true(handoff_give(&h[0], 2, "x", 1, &none));
 	handoff_ring(&h[0]);
 	assert_int_equal(h[0].rung, 0);
 }
@@ -143,18 +145,18 @@ patience(void **state)
 	unsigned tries = 0, waits = 0;
 
 	(void)state;
-	while (handoff_give(&h[0], 1, "x", 1))
+	while (handoff_give(&h[0], 1, "x", 1, &none))
 		;
 	while (handoff_patience(&h[0], 1, &tries))
 		waits++;
 	assert_in_range(waits, 500, 2000);
 	tries = 0;
 	assert_false(handoff_patience(&h[0], 1, &tries));
-	assert_true(handoff_give(&h[0], 2, "x", 1));	/* the other one is not punished */
-	assert_int_equal(handoff_take(&h[1], 0, packet), 1);
+	assert_true(handoff_give(&h[0], 2, "x", 1, &none));	/* the other one is not punished */
+	assert_int_equal(handoff_take(&h[1], 0, packet, &kin), 1);
 	tries = 0;
 	assert_true(handoff_patience(&h[0], 1, &tries));
-	assert_true(handoff_give(&h[0], 1, "x", 1));
+	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
 }
 
 /* A worker that is killed asleep leaves its word: its successor must not sleep over what is there. */
@@ -163,12 +165,12 @@ killed_asleep(void **state)
 {
 	(void)state;
 	assert_true(handoff_sleep(&h[1]));
-	assert_true(handoff_give(&h[0], 1, "x", 1));
+	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
 	handoff_ring(&h[0]);
 	handoff_open(&h[1], region, &l, 1);
 	assert_false(handoff_sleep(&h[1]));
 	handoff_awake(&h[1]);
-	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }), 1);
+	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }, &kin), 1);
 }
 
 static void *
@@ -176,7 +178,7 @@ giver(void *unused)
 {
 	(void)unused;
 	for (uint32_t n = 0; n < MANY;) {
-		n += handoff_give(&h[0], 1, &n, sizeof(n));
+		n += handoff_give(&h[0], 1, &n, sizeof(n), &none);
 		if (n % 7 == 0 || n % 100 > 90)
 			handoff_ring(&h[0]);
 	}
@@ -195,7 +197,7 @@ no_lost_wakeup(void **state)
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, giver, NULL), 0);
 	while (n < MANY) {
-		if (handoff_take(&h[1], 0, &got) == sizeof(got)) {
+		if (handoff_take(&h[1], 0, &got, &kin) == sizeof(got)) {
 			assert_int_equal(got, n);
 			n++;
 			continue;

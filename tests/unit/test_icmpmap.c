@@ -145,15 +145,15 @@ every_mtu(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		for (unsigned j = 0; j < 4; j++)
 			for (uint32_t mtu = 1; mtu < 65536; mtu += 3) {
-				struct icmpmap_limits limits = { next_hop[i], next_hop4[j], 1500 };
+				struct icmpmap_limits limits = { next_hop[i], next_hop4[j], 1500, mtu & 2 };
 				struct icmpmap four = { 3, 4, mtu }, six = { 2, 0, mtu };
 				uint32_t to6 = least3(mtu + 20, limits.mtu6, limits.mtu4 + 20);
-				uint32_t at_least = mtu < 1280 ? 1280 : mtu;
+				uint32_t at_least = mtu < 1280 ? 1280 : mtu, header = mtu & 2 ? 28 : 20;
 
 				assert_true(icmpmap_error(&four, NAT64_FROM_IP4, &limits));
 				assert_int_equal(four.word, to6 < 1280 ? 1280 : to6);
 				assert_true(icmpmap_error(&six, NAT64_FROM_IP6, &limits));
-				assert_int_equal(six.word, least3(at_least - 20, limits.mtu4, limits.mtu6 - 20));
+				assert_int_equal(six.word, least3(at_least - header, limits.mtu4, limits.mtu6 - header));
 			}
 }
 
@@ -166,7 +166,7 @@ plateaus(void **state)
 	(void)state;
 	for (uint32_t len = 0; len < 70000; len++) {
 		struct icmpmap m = { 3, 4, 0 };
-		struct icmpmap_limits limits = { 65535, 65535, len };
+		struct icmpmap_limits limits = { 65535, 65535, len, false };
 		uint32_t mtu = 1280;
 
 		for (unsigned i = 0; i < 7; i++)
@@ -174,6 +174,17 @@ plateaus(void **state)
 				mtu = plateau[i] + 20 > 65535 ? 65535 : plateau[i] + 20;
 		assert_true(icmpmap_error(&m, NAT64_FROM_IP4, &limits));
 		assert_int_equal(m.word, mtu);
+	}
+}
+
+/* RFC 4884 section 4: types 3, 11 and 12, in words; section 3: types 1 and 3, in pairs of them. */
+static void
+length_units(void **state)
+{
+	(void)state;
+	for (unsigned type = 0; type < 256; type++) {
+		assert_int_equal(icmpmap_length_unit((uint8_t)type, NAT64_FROM_IP4), type == 3 || type == 11 || type == 12 ? 4 : 0);
+		assert_int_equal(icmpmap_length_unit((uint8_t)type, NAT64_FROM_IP6), type == 1 || type == 3 ? 8 : 0);
 	}
 }
 
@@ -192,7 +203,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_type_and_code), cmocka_unit_test(every_pointer), cmocka_unit_test(every_mtu),
-		cmocka_unit_test(plateaus), cmocka_unit_test(echoes),
+		cmocka_unit_test(plateaus), cmocka_unit_test(length_units), cmocka_unit_test(echoes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

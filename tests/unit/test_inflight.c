@@ -87,6 +87,27 @@ done_is_done(void **state)
 	assert_left(3, 0);
 }
 
+/* What a packet brought along is there as long as the packet, and no longer. */
+static void
+kin_comes_along(void **state)
+{
+	const struct layout_kin kin = { .src_port = 1, .dst_port = 2, .known = 1 }, none = { 0 };
+
+	(void)state;
+	*inflight_kin(&worker, 3) = kin;
+	assert_left(3, 0);			/* died before the packet was there */
+	assert_memory_equal(inflight_kin(&successor, 3), &none, sizeof(none));
+	*inflight_kin(&worker, 3) = kin;
+	read_packet(3);
+	assert_left(3, sizeof(packet));
+	assert_memory_equal(inflight_kin(&successor, 3), &kin, sizeof(kin));
+	inflight_hold(&worker, 3, sizeof(packet));
+	assert_left(3, sizeof(packet));
+	assert_memory_equal(inflight_kin(&successor, 3), &kin, sizeof(kin));
+	inflight_done(&worker, 3);
+	assert_memory_equal(inflight_kin(&worker, 3), &none, sizeof(none));
+}
+
 /* Between the two stores of inflight_done: the packet comes again rather than garbage. */
 static void
 died_while_putting_away(void **state)
@@ -121,6 +142,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(died_after_the_read, open_world, close_world),
 		cmocka_unit_test_setup_teardown(died_while_translating, open_world, close_world),
 		cmocka_unit_test_setup_teardown(done_is_done, open_world, close_world),
+		cmocka_unit_test_setup_teardown(kin_comes_along, open_world, close_world),
 		cmocka_unit_test_setup_teardown(died_while_putting_away, open_world, close_world),
 		cmocka_unit_test_setup_teardown(hostile_predecessor, open_world, close_world),
 	};

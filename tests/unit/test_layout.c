@@ -3,6 +3,8 @@
  */
 #include <sys/mman.h>
 #include "tests/unit/unit.h"
+#include "shm/kept.h"
+#include "shm/kin.h"
 #include "shm/record.h"
 #include "shm/pool.h"
 #include "tests/world.h"
@@ -93,8 +95,8 @@ static void
 parts_are_apart(void **state)
 {
 	static const struct layout_geometry g[] = {
-		{ 16, 4, 3, 1000, 1500 }, { 1, 1, 1, 1, 576 }, { 4096, 64, 16, 1, 65535 }, { 20, 64, 16, 262144, 9000 },
-		{ 1, 1, 1, (1 << 24) - 2, 1280 },
+		{ 16, 4, 3, 1000, 1500, 341 }, { 1, 1, 1, 1, 576, 0 }, { 4096, 64, 16, 1, 65535, 64 },
+		{ 20, 64, 16, 262144, 9000, KEPT_MAX }, { 1, 1, 1, (1 << 24) - 2, 1280, 1 },
 	};
 
 	(void)state;
@@ -111,7 +113,10 @@ parts_are_apart(void **state)
 			{ l.inflight, g[i].workers * LAYOUT_BUFFERS * sizeof(struct layout_inflight) },
 			{ l.buffers, (size_t)g[i].workers * LAYOUT_BUFFERS * l.buffer_stride },
 			{ l.rings, (size_t)g[i].workers * g[i].workers * l.ring_size },
-			{ l.shards, g[i].shards * l.shard_size } }, 9, l.size);
+			{ l.kept, (size_t)g[i].workers * g[i].kept * sizeof(struct kept) },
+			{ l.kept_packets, (size_t)g[i].workers * g[i].kept * l.buffer_stride },
+			{ l.kins, (size_t)g[i].workers * l.kin_buckets * sizeof(struct kin_bucket) },
+			{ l.shards, g[i].shards * l.shard_size } }, 12, l.size);
 		apart((struct span[]) {
 			{ 0, sizeof(struct shard_head) },
 			{ l.pool, (size_t)g[i].addresses * NAT64_N_PROTOS * l.pool_stride },

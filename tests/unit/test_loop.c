@@ -1,10 +1,13 @@
 // links: worker/loop.o worker/handoff.o worker/inflight.o worker/scrub.o worker/tunio.o
 /*
- * test_loop.c - a successor that must wait loses nothing, and a worker whose device was deleted leaves
+ * test_loop.c - a successor that must wait loses nothing, what was kept goes on, and a worker whose device was deleted leaves
  *
  * The queue is a socket pair: what the worker writes can be read at its other end.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,9 +18,12 @@
 #include "worker/loop.h"
 #include "worker/xlat/policy.h"
 #include "shm/ring.h"
+#include "shm/session.h"
+#include "shm/tcpname.h"
 
 #define LEN 56				/* IPv6, UDP, eight bytes */
 
+static const struct layout_kin none;
 static struct world w;
 static struct image *image;
 static struct heritage_maps maps;
@@ -121,7 +127,7 @@ who_waits_loses_nothing(void **state)
 	(void)state;
 	datagram(packet, 1, 1000);
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 0, 1)), &w.layout);
-	while (ring_put(&ring, packet, LEN))
+	while (ring_put(&ring, packet, LEN, &none))
 		;
 	memcpy(inflight_buffer(&hand, 0), packet, LEN);
 	inflight_hold(&hand, 0, LEN);
@@ -130,7 +136,7 @@ who_waits_loses_nothing(void **state)
 	inflight_hold(&hand, LAYOUT_BATCH, LEN);
 	datagram(packet, 0, 1002);
 	ring_open_producer(&ring, layout_at(w.region, layout_ring(&w.layout, 1, 0)), &w.layout);
-	assert_true(ring_put(&ring, packet, LEN));
+	assert_true(ring_put(&ring, packet, LEN, &none));
 
 	image->order[0] = IMAGE_STOP;
 	assert_null(loop_run(&maps, 0, false, 0));
@@ -140,6 +146,151 @@ who_waits_loses_nothing(void **state)
 	assert_int_equal(row->counter[COUNTER_handover_packets], 1);
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 2);
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_handover_full], 1);
+}
+
+/* Make a datagram one of two fragments: the first with all of the header, or the last with eight bytes more. */
+static void
+make_fragment(uint8_t *packet, bool first)
+{
+	memmove(packet + 48, packet + 40, LEN - 40);
+	packet[5] = LEN + 8 - 40;
+	packet[6] = 44;
+	memset(packet + 40, 0, 8);
+	packet[40] = 17;
+	packet[43] = first ? 1 : 16;
+	packet[47] = 9;
+}
+
+/* Stop the worker when so many packets came out, or after five seconds. */
+static void *
+stop_after(void *packets)
+{
+	struct pollfd fd = { .fd = kernel, .events = POLLIN };
+	uint8_t packet[100];
+	unsigned n = 0;
+
+	while (n < *(unsigned *)packets && poll(&fd, 1, 5000) > 0)
+		n += recv(kernel, packet, sizeof(packet), 0) > 0;
+	*(unsigned *)packets = n;
+	usleep(100000);
+	atomic_store_32(&image->order[0], IMAGE_STOP);
+	return NULL;
+}
+
+/* A predecessor kept the last fragment; the first one comes to the successor, and both go out. */
+static void
+kept_goes_on(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LAYOUT_HEADROOM + LEN + 8];
+	struct nat64_packet p = { .data = packet + LAYOUT_HEADROOM, .len = LEN + 8 };
+	unsigned packets = 2;
+	pthread_t thread;
+
+	(void)state;
+	datagram(p.data, 0, 1000);
+	make_fragment(p.data, false);
+	assert_int_equal(nat64_translate(&w.worker[0], &p, w.now), NAT64_kept);
+	w.worker[0].kept.line[0].until = UINT32_MAX;	/* the world's clock is not the loop's */
+	datagram(packet, 0, 1000);
+	make_fragment(packet, true);
+	assert_int_equal(send(kernel, packet, LEN + 8, 0), LEN + 8);
+	for (unsigned i = 0; i < w.layout.kin_buckets; i++)
+		for (unsigned way = 0; way < KIN_WAYS; way++)
+			w.worker[0].kin[i].way[way].until = UINT32_MAX;
+	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	pthread_join(thread, NULL);
+	assert_int_equal(packets, 2);
+	assert_int_equal(row->counter[COUNTER_queue_packets], 1);
+	assert_int_equal(row->counter[COUNTER_released_packets], 1);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 2);
+}
+
+/* Who drains lets go what it keeps, each with its verdict. */
+static void
+drained_keeps_nothing(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LAYOUT_HEADROOM + LEN + 8];
+	struct nat64_packet p = { .data = packet + LAYOUT_HEADROOM };
+	unsigned packets = 0;
+	pthread_t thread;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		datagram(p.data, 0, 1000);
+		make_fragment(p.data, false);
+		p.len = LEN + 8;
+		assert_int_equal(nat64_translate(&w.worker[0], &p, w.now), NAT64_kept);
+		w.worker[0].kept.line[i].until = UINT32_MAX - 1;
+		p.data = packet + LAYOUT_HEADROOM;
+	}
+	image->order[0] = IMAGE_DRAIN;
+	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	pthread_join(thread, NULL);
+	assert_int_equal(row->counter[COUNTER_released_packets], 100);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_fragment_timeout], 100);
+	kept_open(&w.worker[0].kept, w.region, &w.layout, 0);
+	assert_int_equal(kept_due(&w.worker[0].kept, UINT32_MAX - 2), KEPT_NONE);
+}
+
+static void
+leave(int number)
+{
+	(void)number;
+	image->order[0] = IMAGE_STOP;
+}
+
+static void
+silent(struct session_place at)
+{
+	*at.tcp = TCP_established;
+	*at.expires = 2;
+}
+
+/* Established sessions that were silent for their time: their hosts are asked, all of them, and every probe is a written packet. */
+static void
+asks_who_is_silent(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	struct nat64_packet packet;
+	uint8_t room[LAYOUT_HEADROOM + 100], answer[100];
+
+	(void)state;
+	w.now = 1;
+	for (unsigned port = 1000; port < 1010; port++) {
+		packet = (struct nat64_packet) { .data = room + LAYOUT_HEADROOM, .len = 60 };
+		datagram(packet.data, 0, (uint16_t)port);
+		memset(packet.data + 44, 0, 16);
+		packet.data[5] = 20;
+		packet.data[6] = 6;
+		packet.data[52] = 0x50;
+		packet.data[53] = 0x02;
+		assert_int_equal(nat64_translate(&w.worker[0], &packet, w.now), NAT64_translated);
+	}
+	for (unsigned i = 0; i < w.layout.g.shards; i++) {
+		struct shard *s = &w.worker[0].shard[i];
+
+		for (uint32_t slot = 0; slot < w.layout.slots; slot++)
+			if (record_live(s, slot))
+				silent(session_place(s, slot, SESSION_INLINE));
+		for (uint32_t n = 0; n < w.layout.g.shard_sessions; n++)
+			if (s->sessions[n].key)
+				silent(session_place(s, 0, n));
+	}
+	signal(SIGALRM, leave);
+	ualarm(300000, 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(recv(kernel, answer, sizeof(answer), MSG_DONTWAIT), 60);
+		assert_true(answer[0] == 0x60 && answer[6] == 6 && answer[53] == 0x10);
+	}
+	assert_true(recv(kernel, answer, sizeof(answer), MSG_DONTWAIT) < 0);
+	assert_int_equal(row->counter[COUNTER_tcp_probes], 10);
+	assert_int_equal(row->counter[COUNTER_written_packets], 10);
+	signal(SIGALRM, SIG_DFL);
 }
 
 static void
@@ -157,6 +308,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_waits_loses_nothing, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(asks_who_is_silent, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(kept_goes_on, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(drained_keeps_nothing, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(leaves_without_a_device, open_worker, close_worker),
 	};
 

@@ -36,6 +36,35 @@ take(struct shard *s, uint32_t address, enum nat64_proto proto, uint32_t slot)
 	pool->free--;
 }
 
+/* Ports below 1024 for those below 1024, the others for the others, until one kind runs out (RFC 4787 REQ-3a). */
+static void
+two_ranges(void **state)
+{
+	static const uint16_t own[2] = { 1023, 1024 };
+
+	(void)state;
+	open_range(960, 1087, 1);
+	for (unsigned want = 0; want < 2; want++)
+		for (unsigned n = 0; n < 200; n++) {
+			struct shard *s = &w.worker[0].shard[n % w.layout.g.shards];
+			uint32_t slot = pool_pick_like_owner(s, 0, NAT64_UDP, w.worker[0].secret, own[want]);
+			unsigned port = pool_port(&w.layout, w.worker[0].secret, s->number, slot);
+
+			assert_int_equal(port >= 1024, want);
+			assert_in_range(port, 960, 1087);
+		}
+	for (unsigned n = 0; n < 128; n++) {
+		struct shard *s = &w.worker[0].shard[0];
+		uint32_t slot = pool_pick_like_owner(s, 0, NAT64_UDP, w.worker[0].secret, 80);
+
+		assert_int_not_equal(slot, POOL_NONE);
+		assert_int_equal(pool_port(&w.layout, w.worker[0].secret, 0, slot) >= 1024, n >= 64);
+		take(s, 0, NAT64_UDP, slot);
+	}
+	assert_int_equal(pool_pick_like_owner(&w.worker[0].shard[0], 0, NAT64_UDP, w.worker[0].secret, 80), POOL_NONE);
+	world_close(&w);
+}
+
 /* Take all there are: each in range, none twice, none left over. */
 static void
 every_port_once(void **state)
@@ -171,7 +200,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_port_once), cmocka_unit_test(the_last_one), cmocka_unit_test(no_pattern),
+		cmocka_unit_test(every_port_once), cmocka_unit_test(two_ranges), cmocka_unit_test(the_last_one), cmocka_unit_test(no_pattern),
 		cmocka_unit_test(addresses_and_protocols_are_apart), cmocka_unit_test(lying_counts),
 	};
 

@@ -387,7 +387,7 @@ replaced(void **state)
 static void
 a_large_pool(void **state)
 {
-	struct layout_geometry g = { CONFIG_MAX_POOL, 64, 3, 1000, 1500 };
+	struct layout_geometry g = { CONFIG_MAX_POOL, 64, 3, 1000, 1500, 0 };
 	struct layout_header *h = calloc(1, sizeof(*h));
 	struct layout_secret *secret;
 	struct config_tenant config = world_config();
@@ -456,38 +456,50 @@ limits(void **state)
 	world_close(&w);
 }
 
-/* The fragments of a packet go to one queue, and those of many packets to all. */
+/* The fragments of a packet go to one queue, that of the worker where they meet, and those of many packets to all. */
 static void
-fragments(void **state)
+fragments_of(unsigned prefix)
 {
-	unsigned seen = 0;
+	unsigned seen = 0, owners = 0;
 	uint8_t b[64];
 	char why[256];
 
-	(void)state;
-	open_world(128);
+	open_world(prefix);
 	assert_int_equal(steer_open(&steer, w.layout.g.addresses, why, sizeof(why)), 0);
-	for (unsigned s = 0; s < LAYOUT_MAX_SHARDS; s++)
-		owner[s] = (uint8_t)(s % w.config.workers);
+	own_shards();
 	fill();
 	for (unsigned i = 0; i < 2000; i++) {
 		int queue;
 
-		noise(b, sizeof(b));
-		b[0] = 0x45;
+		noise(b + 20, 44);
+		ip4(b, IPPROTO_UDP, 0xcb000000 + below(1 << 24), pool_ip4(), 44);
+		if (b[0] != 0x45)
+			continue;
 		b[6] = 0x20;		/* the first, which has ports: they decide nothing */
-		b[9] = IPPROTO_UDP;
-		put32(b + 16, pool_ip4());
 		queue = run(b, 64);
-		put16(b + 6, 1 + below(0x1fff));
+		put16(b + 6, 1 + below(0x1f00));
 		noise(b + 20, 44);
 		assert_int_equal(run(b, 64), queue);
+		put16(b + 10, 0);
+		csum_store(b + 10, csum_add(0, b, 20));
+		assert_int_equal(right(b, 64), queue);
 		seen |= 1u << queue;
 	}
-	assert_int_equal(__builtin_popcount(seen), w.layout.g.shards < w.config.workers ? w.layout.g.shards :
-			 w.config.workers);
+	for (unsigned s = 0; s < w.layout.g.shards; s++)
+		owners |= 1u << owner[s];
+	assert_int_equal(seen, owners);
 	steer_close(&steer);
 	world_close(&w);
+}
+
+static void
+fragments(void **state)
+{
+	(void)state;
+	fragments_of(56);
+	fragments_of(64);
+	fragments_of(96);
+	fragments_of(128);
 }
 
 int

@@ -11,28 +11,32 @@ static const char *const name[TCP_N_STATES] = {
 	TCPNAME_STATES
 #undef STATE
 };
-static const char *const timer[] = { "not refreshed", "TCP_TRANS", "TCP_EST" };
+/* What the RFC calls TCP_TRANS is two timers here (RFC 7857 section 2.1). */
+static const char *const timer[] = {
+	[TCPSTATE_KEEP] = "not refreshed", [TCPSTATE_OPENING] = "TCP_TRANS, opening", [TCPSTATE_CLOSING] = "TCP_TRANS, closing",
+	[TCPSTATE_ESTABLISHED] = "TCP_EST",
+};
 
 /* "other" stands for every event of the state that has no row of its own. */
 static const struct {
 	const char *state, *event, *next, *timer;
 } rfc[] = {
-	{ "none", "V6 SYN", "v6_init", "TCP_TRANS" },
-	{ "none", "V4 SYN", "v4_init", "TCP_TRANS" },			/* in the BIB, no address-dependent filtering */
+	{ "none", "V6 SYN", "v6_init", "TCP_TRANS, opening" },
+	{ "none", "V4 SYN", "v4_init", "TCP_TRANS, opening" },			/* in the BIB, no address-dependent filtering */
 	{ "none", "other", "none", "not refreshed" },
 	{ "v4_init", "V6 SYN", "established", "TCP_EST" },
 	{ "v4_init", "other", "v4_init", "not refreshed" },
 	{ "v6_init", "V4 SYN", "established", "TCP_EST" },
-	{ "v6_init", "V6 SYN", "v6_init", "TCP_TRANS" },
+	{ "v6_init", "V6 SYN", "v6_init", "TCP_TRANS, opening" },
 	{ "v6_init", "other", "v6_init", "not refreshed" },
 	{ "established", "V4 FIN", "v4_fin_rcv", "TCP_EST" },
 	{ "established", "V6 FIN", "v6_fin_rcv", "TCP_EST" },
-	{ "established", "V4 RST", "trans", "TCP_TRANS" },
-	{ "established", "V6 RST", "trans", "TCP_TRANS" },
+	{ "established", "V4 RST", "trans", "TCP_TRANS, closing" },
+	{ "established", "V6 RST", "trans", "TCP_TRANS, closing" },
 	{ "established", "other", "established", "TCP_EST" },
-	{ "v4_fin_rcv", "V6 FIN", "v4_v6_fin_rcv", "TCP_TRANS" },
+	{ "v4_fin_rcv", "V6 FIN", "v4_v6_fin_rcv", "TCP_TRANS, closing" },
 	{ "v4_fin_rcv", "other", "v4_fin_rcv", "TCP_EST" },
-	{ "v6_fin_rcv", "V4 FIN", "v4_v6_fin_rcv", "TCP_TRANS" },
+	{ "v6_fin_rcv", "V4 FIN", "v4_v6_fin_rcv", "TCP_TRANS, closing" },
 	{ "v6_fin_rcv", "other", "v6_fin_rcv", "TCP_EST" },
 	{ "v4_v6_fin_rcv", "other", "v4_v6_fin_rcv", "not refreshed" },
 	{ "trans", "V4 RST", "trans", "not refreshed" },

@@ -31,21 +31,45 @@ class Gateway:
         self.handle = ctypes.c_void_p(self.handle)
         self.out = ctypes.create_string_buffer(OUT)
 
-    def packet(self, data, worker=0):
-        """Verdict, bytes to send, and with handed_over the worker to give them to."""
-        length, to = ctypes.c_uint32(), ctypes.c_uint()
-        n = self.library.vectors_packet(self.handle, worker, data, len(data), self.out, ctypes.byref(length),
+    def packet(self, data, worker=0, kin=b""):
+        """Verdict, bytes to send, and with handed_over the worker to give them to. self.kin is what they bring along, self.pieces what is
+        written: the packet, or what it is cut into."""
+        length, to, brought = ctypes.c_uint32(), ctypes.c_uint(), ctypes.create_string_buffer(kin, 8)
+        n = self.library.vectors_packet(self.handle, worker, data, len(data), brought, self.out, ctypes.byref(length),
                                         ctypes.byref(to))
+        self.kin, self.pieces = brought.raw, []
         if n < 0:
             return ("headroom overrun", "output outside the buffer", "wrote too far behind")[-n - 1], b"", None
-        verdict = self.verdicts[n]
-        return verdict, ctypes.string_at(self.out, length.value), to.value if verdict == "handed_over" else None
+        verdict, out, at = self.verdicts[n], ctypes.string_at(self.out, length.value), ctypes.c_uint32()
+        while size := self.library.vectors_piece(self.handle, ctypes.byref(at), self.out):
+            self.pieces.append(ctypes.string_at(self.out, size))
+        if out and not self.pieces:
+            self.pieces = [out]
+        return verdict, out, to.value if verdict == "handed_over" else None
+
+    def due(self, worker=0):
+        """The next kept packet that has to go on and what it brings along, or None."""
+        kin = ctypes.create_string_buffer(8)
+        size = self.library.vectors_due(self.handle, worker, self.out, kin)
+        return (ctypes.string_at(self.out, size), kin.raw) if size else None
+
+    def released(self, worker=0):
+        """A kept packet that has to go on, gone on with: verdict and bytes, or None."""
+        due = self.due(worker)
+        return self.packet(due[0], worker, due[1])[:2] if due else None
 
     def action(self, verdict):
         return self.actions[verdict]
 
     def clock(self, seconds):
         self.library.vectors_clock(self.handle, seconds)
+
+    def probes(self):
+        """What the clock hand has sent since the last call."""
+        taken = []
+        while length := self.library.vectors_probe(self.handle, self.out):
+            taken.insert(0, ctypes.string_at(self.out, length))
+        return taken
 
     def configure(self, ini):
         error = ctypes.create_string_buffer(1000)

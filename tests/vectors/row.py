@@ -248,6 +248,31 @@ def wait(seconds):
     return lambda run: run.gateway.clock(seconds)
 
 
+def probed(*packets):
+    """The clock hand has sent exactly these probes since the last such step, in any order."""
+    def step(run):
+        want = sorted(bytes(build(p, run.ports)) for p in packets)
+        got = sorted(run.gateway.probes())
+        if len(want) != len(got):
+            raise Difference(f"probes: expected {len(want)}, got {[g.hex() for g in got]}")
+        for a, b in zip(want, got):
+            compare("probe", a, b)
+    return step
+
+
+def released(verdict=None, expected=None, times=1):
+    """A kept packet is due: this verdict, and this packet must come out. Without a verdict: none is due."""
+    def step(run):
+        for _ in range(times):
+            got = run.gateway.released()
+            if (got[0] if got else None) != verdict:
+                raise Difference(f"released: expected {verdict}, got {got[0] if got else None}")
+            want = build(expected, run.ports)
+            if got:
+                compare("released packet", bytes(free_ids(want, got[1])) if want is not None else b"", got[1])
+    return step
+
+
 def reload(*lines):
     return lambda run: run.gateway.configure(ini(lines))
 

@@ -46,10 +46,45 @@ def from_pool(p, port):
     return out4(source(p)) / UDP(sport=port, dport=53) / HELLO
 
 
+def answered(run, packets, workers=1):
+    """How many of so many subscribers get an error in the next second?"""
+    got = 0
+    run.gateway.clock(1)
+    for n in range(packets):
+        data = bytes(in6(f"2001:db8:{n + 16:x}::1", hlim=1) / UDP(sport=9, dport=53))
+        verdict, out, to = run.gateway.packet(data, n % workers)
+        if to is not None:
+            verdict, out, to = run.gateway.packet(data, to)
+        got += out != b""
+    return got
+
+
+def between(run, low, high, numbers):
+    if not all(low <= n <= high for n in numbers) or len(set(numbers)) < 5:
+        fail(f"not between {low} and {high}, or too few different ones: {numbers}")
+
+
 # Timers
 row("UDP ends after 300 s", "RFC 6146 3.5.1", open_udp(), *gone(300))
 row("UDP: outbound refreshes", "RFC 4787 REQ-6", open_udp(), wait(299), open_udp(), *gone(300))
 row("UDP: inbound refreshes", "RFC 6146 3.5.1", open_udp(), wait(299), send(udp4(), "translated", got6()), *gone(300))
+row("UDP: inbound need not refresh", "RFC 6146 5.3", open_udp(), wait(299), send(udp4(), "translated", got6()), wait(1),
+    count(bindings=0, sessions=0), config="inbound-refresh = no")
+row("echo: inbound need not refresh", "RFC 6146 5.3", open_echo(), wait(59),
+    send(lambda p: in4() / echo4(p.a, reply=True), "translated", out6() / echo6(77, reply=True)), wait(1),
+    count(bindings=0, sessions=0), config="inbound-refresh = no")
+row("UDP: a stranger's session does not last when inbound does not refresh", "RFC 6146 5.3", open_udp(),
+    send(udp4(src=R2), "translated", got6(R2)), wait(299), open_udp(), send(udp4(src=R2), "translated", got6(R2)),
+    count(sessions=2), wait(1), count(sessions=1), config="inbound-refresh = no")
+row("TCP: the table says what refreshes, whatever inbound-refresh says", "RFC 6146 3.5.2.2", open_tcp(),
+    send(lambda p: in4() / TCP(sport=80, dport=p.a, flags="SA"), "translated",
+         out6() / TCP(sport=80, dport=40000, flags="SA")), wait(7439), count(sessions=1), config="inbound-refresh = no")
+row("ICMP errors do not refresh", "RFC 7857 7, RFC 5508 REQ-6", open_udp(), wait(299),
+    send(lambda p: in4(HOP) / error4(3, 1, v4(POOL, R) / UDP(sport=p.a, dport=53) / HELLO), "translated",
+         lambda p: out6(HOP) / error6(1, 0, v6(A, R) / UDP(sport=5000, dport=53) / HELLO)),
+    send(lambda p: in6() / error6(1, 4, v6(R, A) / UDP(sport=53, dport=5000) / HELLO), "translated",
+         lambda p: out4() / error4(3, 3, v4(R, POOL) / UDP(sport=53, dport=p.a) / HELLO)), wait(1),
+    count(bindings=0, sessions=0))
 row("udp-timeout", "RFC 4787 REQ-5", open_udp(), *gone(120), config="udp-timeout = 120")
 row("echo ends after 60 s", "RFC 6146 3.5.3", open_echo(), *gone(60))
 row("echo: both directions refresh", "RFC 5508 REQ-2", open_echo(), wait(59), open_echo(), wait(59),
@@ -89,9 +124,9 @@ row("endpoint-independent filtering: a third host's echo", "RFC 6146 3.5.3", ope
     send(lambda p: in4(R2) / echo4(p.a), "translated", out6(R2) / echo6(77)), count(bindings=1, sessions=2))
 row("the three protocols have tables of their own", "RFC 6146 3.1", open_udp(sport=77), open_tcp("b", sport=77),
     open_echo("c"), count(bindings=3, sessions=3),
-    drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S") if p.a != p.b else in4() / UDP(dport=1), "no_binding"))
+    drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="A") if p.a != p.b else in4() / UDP(dport=1), "no_binding"))
 row("no binding", "RFC 6146 3.5.1", drop(in4() / UDP(sport=53, dport=2000), "no_binding"),
-    drop(in4() / TCP(sport=53, dport=2000, flags="S"), "no_binding"), drop(in4() / echo4(2000), "no_binding"),
+    drop(in4() / TCP(sport=53, dport=2000, flags="A"), "no_binding"), drop(in4() / echo4(2000), "no_binding"),
     drop(in4() / echo4(2000, reply=True), "no_binding"), count(bindings=0))
 row("ports below the pool's range, and port 0", "RFC 6146 3.5", *[drop(in4() / UDP(sport=53, dport=port), "no_binding")
                                                               for port in (0, 1, 1023, 65535)])
@@ -100,6 +135,21 @@ row("an IPv6 host's echo reply nobody asked for", "RFC 6146 3.5.3",
 row("a port is not used twice", "RFC 6146 3.5.1.1", *[open_udp(f"p{n}", sport=1000 + n) for n in range(200)],
     lambda run: None if len({getattr(run.ports, f"p{n}") for n in range(200)}) == 200 else fail("a port came twice"),
     count(bindings=200, sessions=200))
+def ranges(run):
+    low = [getattr(run.ports, f"l{n}") for n in range(64)]
+    high = [getattr(run.ports, f"h{n}") for n in range(64)]
+    if max(low) > 1023 or min(high) < 1024:
+        fail(f"{low} for ports below 1024, {high} for the others")
+
+
+for proto, opened in (("UDP", open_udp), ("TCP", open_tcp)):
+    row(f"{proto}: ports below 1024 for those below 1024, the others for the others", "RFC 4787 REQ-3 a; RFC 6146 3.5.1.1",
+        *[step for n in range(64) for step in (opened(f"l{n}", sport=n * 16), opened(f"h{n}", sport=1024 + n))], ranges,
+        config="pool = 192.0.2.1 ports 960-1087")
+    row(f"{proto}: a port of the other range where none is left", "RFC 4787 REQ-3 a; RFC 6146 3.5.1.1",
+        *[opened(f"l{n}", sport=n) for n in range(128)], lambda run: None if [getattr(
+            run.ports, f"l{n}") > 1023 for n in range(128)] == [False] * 64 + [True] * 64 else fail("the wrong order"),
+        config="pool = 192.0.2.1 ports 960-1087")
 row("two hosts with the same port", "RFC 6146 3.5.1.1", open_udp("a", A), open_udp("b", B), open_udp("c", A2),
     lambda run: None if len({run.ports.a, run.ports.b, run.ports.c}) == 3 else fail("a port came twice"),
     send(udp4("b"), "translated", got6(dst=B)), send(udp4("a"), "translated", got6()),
@@ -146,6 +196,19 @@ row("icmp-rate: so many errors in a second, each subscriber its own", "RFC 5508 
     wait(1), send(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent)),
     count(icmp_limited=3), config="icmp-rate = 3")
 
+row("icmp-rate-total: so many errors in a second in all, or up to a quarter less", "RFC 4443 2.4 f",
+    lambda run: between(run, 75, 100, [answered(run, 500) for _ in range(20)]),
+    config=["icmp-rate-total = 100", "icmp-rate = 5"])
+row("icmp-rate-total: who is over his own limit takes nothing from the others", "RFC 4443 2.4 f",
+    *[send(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent))
+      for _ in range(2)],
+    drop(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit", times=1000),
+    send(in6(B, hlim=1) / UDP(sport=9, dport=53), "hop_limit", lambda p: v6(POOL, B) / error6(3, 0, p.sent)),
+    config=["icmp-rate-total = 4", "icmp-rate = 2"])
+row("icmp-rate-total: workers share it", "RFC 4443 2.4 f",
+    lambda run: between(run, 75, 100, [answered(run, 800, workers=2) for _ in range(20)]),
+    config=["icmp-rate-total = 100", "icmp-rate = 100", "workers = 2"])
+
 # Hold-down
 row("a port rests for 120 s", "RFC 6888 REQ-8", open_udp(), wait(300), count(held=1, bindings=0), wait(119),
     count(held=1), wait(1), count(held=0))
@@ -173,12 +236,12 @@ row("static TCP: in, answer, and the other sessions of the service", "RFC 6146 3
     *[send(in4() / TCP(sport=n, dport=80, flags="S"), "translated", out6() / TCP(sport=n, dport=8080, flags="S"))
       for n in (1000, 1001, 1002)],
     *[send(in6() / TCP(sport=8080, dport=n, flags="SA"), "translated", out4() / TCP(sport=80, dport=n, flags="SA"))
-      for n in (1000, 1001)], count(sessions=3), wait(240), count(sessions=2), wait(7200), count(sessions=0, bindings=3),
-    config=STATICS)
+      for n in (1000, 1001)], count(sessions=3), wait(240), count(sessions=2), wait(7200), count(sessions=2), wait(240),
+    count(sessions=0, bindings=3), config=STATICS)
 row("static echo", "RFC 6146 3.1", send(in4() / echo4(7), "translated", out6() / echo6(77)),
     send(in6() / echo6(77, reply=True), "translated", out4() / echo4(7, reply=True)), wait(60),
     count(sessions=0, bindings=3), config=STATICS)
-row("a static port belongs to one protocol", "RFC 6146 3.1", drop(in4() / TCP(sport=1, dport=53, flags="S"), "no_binding"),
+row("a static port belongs to one protocol", "RFC 6146 3.1", drop(in4() / TCP(sport=1, dport=53, flags="A"), "no_binding"),
     drop(in4() / UDP(sport=1, dport=80), "no_binding"), drop(in4() / echo4(53), "no_binding"), config=STATICS)
 row("a static port inside the range is never given out", "RFC 6146 3.5.1.1",
     *[open_udp(f"p{n}", sport=1000 + n) for n in range(63)],

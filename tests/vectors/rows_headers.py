@@ -100,8 +100,6 @@ for mtu6 in (1280, 1400, 1500):
         config=f"mtu6 = {mtu6}")
     row(f"mtu6 {mtu6}: one byte more, DF: 3/4 with MTU {mtu6 - 20}", "RFC 7915 4.1", open_udp(),
         send(data4(mtu6 - 19), "too_big", quoted4(mtu6 - 19, mtu6 - 20)), config=f"mtu6 = {mtu6}")
-    row(f"mtu6 {mtu6}: one byte more, no DF", "RFC 7915 4.1", open_udp(),
-        drop(data4(mtu6 - 19, 0), "needs_fragmentation"), config=f"mtu6 = {mtu6}")
 for mtu4, most in [(576, 1260), (1259, 1260), (1260, 1260), (1261, 1261), (1300, 1300), (1500, 1500)]:
     df = 2 if most > 1260 else 0
     row(f"mtu4 {mtu4}: a result of {most} bytes fits, or may be fragmented", "RFC 7915 5.1.1",
@@ -177,13 +175,7 @@ row("unfinished routing header behind hop-by-hop", "RFC 7915 5.1",
 row("no answer about a routing header to who is not served", "RFC 7269 uRPF",
     drop(with_routing(), "source_denied"), config="source = 2001:db8:9::/48")
 
-# Fragments
-for name, fragment in [("first", dict(m=1)), ("middle", dict(m=1, offset=100)), ("last", dict(offset=100))]:
-    row(f"IPv6 {name} fragment", "RFC 7915 5.1.1",
-        drop(in6() / IPv6ExtHdrFragment(id=5, **fragment) / Q / HELLO, "fragment"))
-for name, fragment in [("first", dict(flags="MF")), ("middle", dict(flags="MF", frag=100)), ("last", dict(frag=100))]:
-    row(f"IPv4 {name} fragment", "RFC 7915 4.1", open_udp(),
-        drop(lambda p, fragment=fragment: in4(id=5, **fragment) / UDP(sport=53, dport=p.a) / HELLO, "fragment"))
+# Atomic fragments; all others are in rows_fragments.py
 for size in (28, 1260, 1300, 1480):
     data = bytes(size - 28)
     row(f"atomic fragment of {size} bytes as IPv4: DF 0, id copied", "RFC 7915 5.1.1",

@@ -88,7 +88,7 @@ row("UDP from IPv6 with checksum 0xffff", "RFC 768", open_udp(),
          lambda p: out4() / UDP(sport=p.a, dport=53) / fill(in6() / UDP(sport=5000, dport=53))))
 
 # UDP without a checksum
-for data in (b"", b"x", EVEN, ODD, bytes(1400)):
+for data in (b"", b"x", EVEN, ODD, bytes(1200)):
     row(f"UDP without checksum and {len(data)} bytes: computed", "RFC 7915 4.5", open_udp(),
         send(lambda p, d=data: in4() / UDP(sport=53, dport=p.a, chksum=0) / d, "translated",
              out6() / UDP(sport=53, dport=5000) / data))

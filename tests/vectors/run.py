@@ -3,11 +3,14 @@
 
 usage: run.py VECTORS.SO [WORD...]      only rows whose name, clause or file has one of the words
 
-Prints for every clause how many rows passed, every difference field by field, and "N passed, N failed".
+Prints for every clause how many rows passed, every difference field by field, how many rows each RFC has (one may be for
+several), and "N passed, N failed".
 """
+import collections
 import faulthandler
 import importlib
 import pathlib
+import re
 import sys
 
 import row as rows
@@ -35,6 +38,11 @@ def main(library, words):
                 passed += 1
     for clause, (good, bad) in sorted(clauses.items()):
         print(f"{'FAILED' if bad else 'ok'} {clause}: {good} of {good + bad} rows")
+    documents = collections.Counter()
+    for clause, counts in clauses.items():
+        for document in set(re.findall(r"RFC \d+", clause)) or {"no RFC"}:
+            documents[document] += sum(counts)
+    print("rows by document: " + ", ".join(f"{d} {n}" for d, n in documents.most_common()))
     print(f"{passed} passed, {failed} failed")
     return failed > 0 or passed == 0
 

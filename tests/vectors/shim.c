@@ -21,15 +21,21 @@ struct vectors {
 	struct layout layout;
 	void *region;
 	struct nat64 worker[CONFIG_MAX_WORKERS];
-	uint8_t *room;
+	uint8_t *room, *due;
+	struct nat64_packet last;
+	uint8_t probe[64][NAT64_PROBE_SIZE];	/* sent by the clock hand since they were last asked for */
+	unsigned probes;
 	uint32_t now;
 };
 
 struct vectors *vectors_open(const char *ini, char *error, size_t size);
 void vectors_close(struct vectors *v);
-int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
+int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_kin *kin, uint8_t *out,
 		   uint32_t *out_len, unsigned *to_worker);
+uint32_t vectors_piece(const struct vectors *v, uint32_t *at, uint8_t *out);
+uint32_t vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_kin *kin);
 void vectors_clock(struct vectors *v, unsigned seconds);
+unsigned vectors_probe(struct vectors *v, uint8_t *out);
 const char *vectors_configure(struct vectors *v, const char *ini, char *error, size_t size);
 void vectors_restart(struct vectors *v, unsigned worker);
 const char *vectors_audit(const struct vectors *v);
@@ -90,7 +96,8 @@ vectors_open(const char *ini, char *error, size_t size)
 		return NULL;
 	}
 	v->room = mmap(NULL, ROOM + LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (v->room == MAP_FAILED || mprotect(v->room + ROOM, LAYOUT_PAGE, PROT_NONE))
+	v->due = malloc(v->layout.g.packet_size);
+	if (!v->due || v->room == MAP_FAILED || mprotect(v->room + ROOM, LAYOUT_PAGE, PROT_NONE))
 		abort();
 	v->now = 1;
 	for (unsigned w = 0; w < v->layout.g.workers; w++)
@@ -130,6 +137,7 @@ vectors_close(struct vectors *v)
 {
 	munmap(v->region, v->layout.size);
 	munmap(v->room, ROOM + LAYOUT_PAGE);
+	free(v->due);
 	free(v);
 }
 
@@ -138,11 +146,11 @@ vectors_close(struct vectors *v)
  * byte changed that is so far behind the packet's start that a worker does not save it (LAYOUT_SAVED).
  */
 int
-vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, uint8_t *out,
+vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_kin *kin, uint8_t *out,
 	       uint32_t *out_len, unsigned *to_worker)
 {
 	uint8_t *end = v->room + ROOM, *data = end - len, *top = data - LAYOUT_HEADROOM;
-	struct nat64_packet p = { .data = data, .len = len };
+	struct nat64_packet p = { .data = data, .len = len, .kin = *kin };
 	int verdict;
 
 	memset(top - 256, CANARY, 256);
@@ -156,20 +164,61 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 		return -3;
 	*out_len = p.len;
 	*to_worker = p.to_worker;
+	*kin = p.kin;
+	v->last = p;
 	if (p.len > 0 && (p.data < top || p.data + p.len > end))
 		return -2;
 	memcpy(out, p.data, p.len);
 	return verdict;
 }
 
+/* The next piece of what the last packet became, 0: no more, or it is to be sent as it is. */
+uint32_t
+vectors_piece(const struct vectors *v, uint32_t *at, uint8_t *out)
+{
+	return nat64_piece(&v->last, at, out);
+}
+
+/* The next kept packet that has to go on, or 0. */
+uint32_t
+vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_kin *kin)
+{
+	struct nat64_packet p = { .data = v->due };
+
+	if (!nat64_due(&v->worker[worker], &p, v->now))
+		return 0;
+	nat64_taken(&v->worker[worker]);
+	memcpy(out, p.data, p.len);
+	*kin = p.kin;
+	return p.len;
+}
+
 /* Let seconds pass, and every worker's clock hand make its lap of the last one. */
 void
 vectors_clock(struct vectors *v, unsigned seconds)
 {
+	struct nat64_packet probe = { .len = 0 };
+	bool more;
+
 	v->now += seconds;
 	for (unsigned w = 0; w < v->layout.g.workers; w++)
-		while (nat64_expire(&v->worker[w], v->now, 1000))
-			;
+		do {
+			if (v->probes >= sizeof(v->probe) / sizeof(v->probe[0]))
+				abort();
+			probe.data = v->probe[v->probes];
+			more = nat64_expire(&v->worker[w], v->now, 1000, &probe);
+			v->probes += probe.len > 0;
+		} while (more);
+}
+
+/* Take the probe that was sent last. Returns its length, 0: there is none. */
+unsigned
+vectors_probe(struct vectors *v, uint8_t *out)
+{
+	if (v->probes == 0)
+		return 0;
+	memcpy(out, v->probe[--v->probes], NAT64_PROBE_SIZE);
+	return NAT64_PROBE_SIZE;
 }
 
 /* Every shard in which anything ever happened; most are untouched in a row, and reading them all takes its time. */

@@ -5,10 +5,12 @@
  * the words of the session bitmaps. For a port in use one 4-byte expiry is read; the record only when it is due. The
  * hand's place is private and a hint: a successor starts a lap of its own and misses nothing.
  * A held port whose pool runs short is released early: the rest it gets shrinks with the free share of its pool.
+ * An established TCP session is not ended but asked about (probe.h), one at a time, so that a thousand that are due together
+ * leave as the caller can send them.
  * Must never: look at more words per call than its budget; end a binding that has a session.
  */
 #include "shm/session.h"
-#include "worker/xlat/nat64.h"
+#include "worker/xlat/probe.h"
 
 /* How long a port is to rest now: port-hold-down, less as more than half of its pool is taken. */
 static uint32_t
@@ -55,6 +57,8 @@ due(struct nat64 *n, struct shard *s, uint32_t slot, uint32_t now)
 
 	switch (atomic_load_64(&r->state) & 0xff) {
 	case RECORD_LIVE:
+		if (r->flags & RECORD_INLINE && probe_owner(n, s, slot, SESSION_INLINE, now))
+			break;
 		if (r->flags & RECORD_INLINE)
 			session_remove_owner(s, n->secret->index_key, slot, SESSION_INLINE);
 		end_if_idle(n, s, slot, now);
@@ -97,26 +101,37 @@ turn_ports(struct nat64 *n, struct shard *s, uint32_t first, uint64_t used, uint
 	}
 }
 
+/* A peer is looked at now and then: does it count anything, of a binding that is still there? */
+#define PEER_LOOK 64
+
+static void
+due_session(struct nat64 *n, struct shard *s, uint32_t number, uint32_t now)
+{
+	struct session *e = &s->sessions[number];
+	uint32_t slot = session_slot(e);
+	bool gone = slot >= s->l->slots || !record_live(s, slot) || (uint32_t)e->key != record_generation(&s->records[slot]);
+
+	if (gone || (e->via == SESSION_PEER && e->peer == 0)) {
+		session_remove_orphan_owner(s, n->secret->index_key, number);
+	} else if (e->via == SESSION_PEER) {
+		atomic_store_32(&e->expires, now + PEER_LOOK);
+	} else if (!probe_owner(n, s, slot, number, now)) {
+		session_remove_owner(s, n->secret->index_key, slot, number);
+		if (s->records[slot].sessions == 0)
+			end_if_idle(n, s, slot, now);
+	}
+}
+
 static void
 turn_sessions(struct nat64 *n, struct shard *s, uint32_t first, uint64_t used, uint32_t now)
 {
 	for (; used; used &= used - 1) {
-		uint32_t number = first + (unsigned)__builtin_ctzll(used), slot;
-		const struct session *e = &s->sessions[number];
+		uint32_t number = first + (unsigned)__builtin_ctzll(used);
 
 		if (number >= s->l->g.shard_sessions)
 			return;
-		if (e->key == 0 || e->expires > now)
-			continue;
-		slot = session_slot(e);
-		if (slot >= s->l->slots || !record_live(s, slot) ||
-		    (uint32_t)e->key != record_generation(&s->records[slot])) {
-			session_remove_orphan_owner(s, n->secret->index_key, number);
-			continue;
-		}
-		session_remove_owner(s, n->secret->index_key, slot, number);
-		if (s->records[slot].sessions == 0)
-			end_if_idle(n, s, slot, now);
+		if (s->sessions[number].key != 0 && s->sessions[number].expires <= now)
+			due_session(n, s, number, now);
 	}
 }
 
@@ -153,8 +168,9 @@ stride(const struct nat64 *n, const struct shard *s, uint32_t word)
 	return pool->free == pool->total ? blocks : 1;
 }
 
-bool
-nat64_expire(struct nat64 *n, uint32_t now, unsigned budget)
+/* Go on with the lap. Returns true while there is more of it. */
+static bool
+go_on(struct nat64 *n, uint32_t now, unsigned budget)
 {
 	uint32_t words = n->header->addresses_used * NAT64_N_PROTOS * n->layout.blocks_per_shard +
 			 (n->config->static_.n + 63) / 64 + (n->layout.g.shard_sessions + 63) / 64;
@@ -178,9 +194,24 @@ nat64_expire(struct nat64 *n, uint32_t now, unsigned budget)
 				return true;
 			if (step == 1)
 				turn(n, s, n->hand_word, now);
+			if (n->probe && n->probe->len > 0)
+				return true;	/* there may be more to ask about in this word */
 			n->hand_word += step;
 		}
 	}
 	n->lap_done = true;
 	return false;
+}
+
+bool
+nat64_expire(struct nat64 *n, uint32_t now, unsigned budget, struct nat64_packet *probe)
+{
+	bool more;
+
+	if (probe)
+		probe->len = 0;
+	n->probe = probe;
+	more = go_on(n, now, budget);
+	n->probe = NULL;
+	return more;
 }

@@ -3,8 +3,10 @@
  *
  * A packet from the IPv6 side is looked up by the keyed hash of (X', x); one from the IPv4 side has its binding at the
  * place that its port names. From there on both go the same way: session, TCP state, timer.
- * Endpoint-independent mapping and filtering: whoever knows a pool port may send to it (RFC 4787 REQ-8, RFC 6888
- * REQ-7), and gets a session of his own.
+ * Endpoint-independent mapping. Whoever knows a pool port may send to it and gets a session of his own (RFC 4787 REQ-8,
+ * RFC 6888 REQ-7); or, with filtering = address-dependent, only who has a session with it already, on whatever port. A
+ * static binding is an invitation, so it is open to everybody all the same.
+ * What is refused refreshes nothing (RFC 7857 section 7).
  * Must never: touch a shard that another worker owns; create state for a packet that is dropped afterwards.
  */
 #include "shm/hash.h"
@@ -13,6 +15,7 @@
 #include "shm/session.h"
 #include "worker/xlat/flow.h"
 #include "worker/xlat/policy.h"
+#include "worker/xlat/syn.h"
 #include "worker/xlat/tcpstate.h"
 
 static enum nat64_verdict
@@ -73,20 +76,35 @@ lifetime(const struct nat64 *n, uint8_t proto, uint8_t timer)
 		return c->udp_timeout;
 	if (proto == NAT64_ICMP)
 		return c->icmp_timeout;
-	return timer == TCPSTATE_ESTABLISHED ? c->tcp_established_timeout : c->tcp_transitory_timeout;
+	if (timer == TCPSTATE_OPENING)
+		return c->tcp_opening_timeout;
+	return timer == TCPSTATE_CLOSING ? c->tcp_closing_timeout : c->tcp_established_timeout;
+}
+
+/* An IPv6 host opens a session from a pool port. If a SYN of the other end waits there, both have opened (V4 INIT, V6 SYN). */
+static void
+meet(struct nat64 *n, const struct flow *f, uint32_t ip4, uint16_t port4, struct record_first *first, uint32_t now)
+{
+	struct tcpstate_move move = tcpstate_next(TCP_v4_init, f->from, PKT_SYN);
+
+	if (first->tcp != TCP_v6_init || !syn_met_owner(n, f, ip4, port4))
+		return;
+	first->tcp = move.state;
+	first->expires = now + lifetime(n, f->proto, move.timer);
 }
 
 #define ADDRESS_TRIES 16	/* pool addresses to ask for a port before giving up; bounds the cost of a full pool */
 
 /* A new binding: a port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any. */
 static enum nat64_verdict
-create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32_t now)
+create(struct nat64 *n, struct flow *f, struct record_first *first, uint32_t now)
 {
 	struct shard *s = &n->shard[f->shard];
 	struct record_key key = { f->own.ip6, f->own.port, f->proto };
 	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
 	uint32_t count = n->header->addresses_used, address, tries = 0, slot = POOL_NONE;
 	uint64_t word[2];
+	uint16_t port;
 
 	if (!session_room(s))
 		return NAT64_sessions_full;
@@ -96,38 +114,38 @@ create(struct nat64 *n, struct flow *f, const struct record_first *first, uint32
 		if (n->header->address[address].leaving)
 			continue;
 		tries++;
-		slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+		if (f->proto == NAT64_ICMP)		/* any free identifier (RFC 6146 section 3.5.3) */
+			slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+		else
+			slot = pool_pick_like_owner(s, address, f->proto, n->secret, f->own.port);
 	}
 	if (slot == POOL_NONE)
 		return NAT64_ports_exhausted;
 	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;
-	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4,
-				pool_port(&n->layout, n->secret, f->shard, slot), first, now))
+	port = pool_port(&n->layout, n->secret, f->shard, slot);
+	meet(n, f, n->header->address[address].ip4, port, first, now);
+	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4, port, first, now))
 		return NAT64_index_full;
 	f->slot = slot;
 	return NAT64_translated;
 }
 
-/* The timer and TCP state words of a session, inline or in the slab. */
-struct place {
-	uint32_t *expires;
-	uint8_t *tcp, *via;
-};
-
-static struct place
-session_place(const struct shard *s, uint32_t slot, uint32_t number)
-{
-	if (number == SESSION_INLINE)
-		return (struct place) { &s->expires[slot], &s->records[slot].tcp, &s->records[slot].via };
-	return (struct place) { &s->sessions[number].expires, &s->sessions[number].tcp, &s->sessions[number].via };
-}
-
+/* A packet of a session moves its TCP state and sets its timer, or just its timer. */
 static void
-refresh(const struct place *at, struct tcpstate_move move, uint32_t expires, uint8_t proto)
+refresh(const struct nat64 *n, const struct flow *f, const struct session_place *at, const struct pkt *p, uint32_t now)
 {
-	if (proto == NAT64_TCP && *at->tcp != move.state)
-		atomic_store_8(at->tcp, move.state);
-	if ((proto != NAT64_TCP || move.timer != TCPSTATE_KEEP) && *at->expires != expires)
+	struct tcpstate_move move = { .timer = TCPSTATE_KEEP };
+	uint32_t expires;
+	bool set = f->from == NAT64_FROM_IP6 || n->config->inbound_refresh;
+
+	if (f->proto == NAT64_TCP) {
+		move = tcpstate_next(*at->tcp % TCP_N_STATES, f->from, p->tcp_flags);
+		if (*at->tcp != move.state)
+			atomic_store_8(at->tcp, move.state);
+		set = move.timer != TCPSTATE_KEEP;
+	}
+	expires = now + lifetime(n, f->proto, move.timer);
+	if (set && *at->expires != expires)
 		atomic_store_32(at->expires, expires);
 }
 
@@ -141,6 +159,30 @@ may_come(const struct nat64 *n, struct flow *f, uint8_t via)
 	return policy_source4(n, f->remote4, via) == NAT64_translated;
 }
 
+/* Is it the remote address that decides who may send to the binding? */
+static bool
+filters(const struct nat64 *n, const struct flow *f)
+{
+	return n->config->filtering == CONFIG_FILTERING_ADDRESS &&
+	       !(n->shard[f->shard].records[f->slot].flags & RECORD_STATIC);
+}
+
+/* From the IPv4 side, and without a session: may it make one (RFC 6146 sections 3.5.1 and 3.5.3, RFC 5382 REQ-3)? */
+static bool
+lets_in(const struct nat64 *n, const struct flow *f)
+{
+	return f->from == NAT64_FROM_IP6 || !filters(n, f) ||
+	       session_known(&n->shard[f->shard], n->secret->index_key, (uint32_t)f->slot, f->remote4);
+}
+
+/* A session lets in the other ports of its address. For ICMP there are none. */
+static void
+vouch(const struct nat64 *n, const struct flow *f, struct shard *s, uint32_t number, uint32_t now)
+{
+	if (f->proto != NAT64_ICMP && filters(n, f))
+		session_vouch_owner(s, n->secret->index_key, (uint32_t)f->slot, number, now);
+}
+
 /* A packet without a session: make one, and a binding where there is none, if this packet may. */
 static enum nat64_verdict
 begin(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
@@ -151,13 +193,18 @@ begin(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 		.tcp = f->proto == NAT64_TCP ? move.state : TCP_none,
 		.expires = now + lifetime(n, f->proto, move.timer),
 	};
+	struct shard *s = &n->shard[f->shard];
+	uint32_t number;
 
 	if (f->proto == NAT64_TCP && move.state == TCP_none)	/* no SYN: a binding lets it pass, but it makes nothing */
 		return f->slot == FLOW_NO_SLOT ? NAT64_no_session : NAT64_translated;
 	if (f->slot == FLOW_NO_SLOT)
 		return create(n, f, &first, now);
-	if (session_add_owner(&n->shard[f->shard], n->secret->index_key, (uint32_t)f->slot, &first) == SESSION_NONE)
+	meet(n, f, s->records[f->slot].ip4, s->records[f->slot].port4, &first, now);
+	number = session_add_owner(s, n->secret->index_key, (uint32_t)f->slot, &first);
+	if (number == SESSION_NONE)
 		return NAT64_sessions_full;
+	vouch(n, f, s, number, now);
 	return NAT64_translated;
 }
 
@@ -166,23 +213,42 @@ flow_bind(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 {
 	struct shard *s = &n->shard[f->shard];
 	uint32_t number = SESSION_NONE;
-	struct tcpstate_move move;
-	struct place at;
+	struct session_place at;
 
 	if (f->slot == FLOW_NO_SLOT && f->from == NAT64_FROM_IP4)
 		return NAT64_no_binding;
 	if (f->slot != FLOW_NO_SLOT)
 		number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
+	if (number == SESSION_NONE && !may_come(n, f, 0))
+		return NAT64_source_illegal;
 	if (number == SESSION_NONE)
-		return may_come(n, f, 0) ? begin(n, f, p, now) : NAT64_source_illegal;
+		return lets_in(n, f) ? begin(n, f, p, now) : NAT64_filtered;
 	at = session_place(s, (uint32_t)f->slot, number);
 	if (!may_come(n, f, *at.via))
 		return NAT64_source_illegal;
-	move = tcpstate_next(*at.tcp % TCP_N_STATES, f->from, p->tcp_flags);
-	refresh(&at, move, now + lifetime(n, f->proto, move.timer), f->proto);
-	if (f->from == NAT64_FROM_IP6 && *at.via != f->via)
+	refresh(n, f, &at, p, now);
+	if (f->from == NAT64_FROM_IP4)
+		return NAT64_translated;
+	if (*at.via != f->via)
 		atomic_store_8(at.via, f->via);
+	vouch(n, f, s, number, now);
 	return NAT64_translated;
+}
+
+enum nat64_verdict
+flow_follow(const struct nat64 *n, struct flow *f)
+{
+	const struct shard *s = &n->shard[f->shard];
+	uint32_t number;
+
+	if (f->slot == FLOW_NO_SLOT)
+		return NAT64_no_session;
+	number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
+	if (number == SESSION_NONE && f->proto != NAT64_TCP)
+		return NAT64_no_session;
+	if (!may_come(n, f, number == SESSION_NONE ? 0 : *session_place(s, (uint32_t)f->slot, number).via))
+		return NAT64_source_illegal;
+	return number != SESSION_NONE || lets_in(n, f) ? NAT64_translated : NAT64_filtered;
 }
 
 bool

@@ -35,6 +35,12 @@ enum nat64_verdict flow_locate(const struct nat64 *n, struct flow *f);
  */
 enum nat64_verdict flow_bind(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now);
 
+/*
+ * The same for a later fragment, which never makes, refreshes or ends anything: is there a binding, and a session unless the
+ * first fragment went without one, too? Returns NAT64_translated with f->via set, or why not.
+ */
+enum nat64_verdict flow_follow(const struct nat64 *n, struct flow *f);
+
 /* Is there a session? For ICMP errors, which never create, refresh or end one. Sets f->via when the source is ip4. */
 bool flow_known(const struct nat64 *n, struct flow *f);
 

@@ -90,9 +90,9 @@ map_mtu(struct icmpmap *m, enum nat64_side from, const struct icmpmap_limits *li
 		mtu = least(mtu, least(limits->mtu6, limits->mtu4 + 20));
 		m->word = mtu < 1280 ? 1280 : mtu;
 	} else {
-		uint32_t mtu = m->word < 1280 ? 1280 : m->word;
+		uint32_t mtu = least(m->word < 1280 ? 1280 : m->word, limits->mtu6);
 
-		m->word = least(mtu - 20, least(limits->mtu4, limits->mtu6 - 20)) & 0xffff;
+		m->word = least(mtu - (limits->fragment_header ? 28 : 20), limits->mtu4) & 0xffff;
 	}
 }
 
@@ -121,6 +121,14 @@ icmpmap_error(struct icmpmap *m, enum nat64_side from, const struct icmpmap_limi
 	}
 	m->word = 0;
 	return true;
+}
+
+unsigned
+icmpmap_length_unit(uint8_t type, enum nat64_side family)
+{
+	if (family == NAT64_FROM_IP6)
+		return type == 1 || type == 3 ? 8 : 0;
+	return type == 3 || type == 11 || type == 12 ? 4 : 0;
 }
 
 uint8_t

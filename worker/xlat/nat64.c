@@ -30,10 +30,37 @@ nat64_attach(struct nat64 *n, void *region, const struct layout *l, unsigned wor
 	/* Where the IPv4 identification goes on is nobody's guess, and not where another worker or a predecessor was. */
 	begin[0] = worker;
 	begin[1] = n->row->counter[COUNTER_queue_packets];
-	n->ip_id = (uint16_t)hash_words(n->secret->port_key, begin, 2);
+	n->ip_id[0] = (uint16_t)hash_words(n->secret->port_key, begin, 2);
+	for (unsigned i = 1; i < NAT64_ID_COUNTERS; i++)
+		n->ip_id[i] = n->ip_id[0];
+	n->kin = kin_buckets(region, &n->layout, worker);
+	kept_open(&n->kept, region, &n->layout, worker);
 	for (unsigned s = 0; s < l->g.shards; s++)
 		shard_view(&n->shard[s], region, &n->layout, s);
 	return NULL;
+}
+
+bool
+nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
+{
+	int place = kept_due(&n->kept, now);
+	const uint8_t *kept;
+
+	if (place < 0)
+		return false;
+	n->taken = (uint32_t)place;
+	kept = kept_packet(&n->kept, n->taken, &packet->len);
+	memcpy(packet->data, kept, packet->len);
+	packet->kin = n->kept.line[place].kin;
+	if (now == UINT32_MAX && packet->kin.fate == NAT64_syn_unanswered)
+		packet->kin.fate = NAT64_syn_discarded;		/* its time is not over: no answer yet (RFC 5382 REQ-4) */
+	return true;
+}
+
+void
+nat64_taken(struct nat64 *n)
+{
+	kept_free_owner(&n->kept, n->taken);
 }
 
 void

@@ -11,7 +11,8 @@
  *     static struct nat64 n;     nat64_attach(&n, region, &l, 0);       one per worker
  *     nat64_configure(&n, &config);  nat64_adopt(&n, now);
  *     for each packet            nat64_translate(&n, &packet, now);
- *     now and then               nat64_expire(&n, now, budget);
+ *     after some of them         while (nat64_due(&n, &packet, now)) { nat64_taken(&n); nat64_translate(&n, &packet, now); }
+ *     now and then               nat64_expire(&n, now, budget, &probe);
  *
  * Time is a uint32_t of seconds since the region's epoch and must not step back.
  */
@@ -20,10 +21,14 @@
 
 #include "shm/config.h"
 #include "shm/counters.h"
+#include "shm/kept.h"
+#include "shm/kin.h"
 #include "shm/layout.h"
 #include "shm/shard.h"
 
 #define NAT64_ICMP_BUCKETS 256
+#define NAT64_PROBE_SIZE 60		/* bytes of the largest packet that nat64_expire makes */
+#define NAT64_ID_COUNTERS 1024
 
 /* An IPv6 network ready to compare with: address words as in memory. */
 struct nat64_net6 {
@@ -51,17 +56,24 @@ struct nat64 {
 	/* of its own */
 	struct {
 		uint32_t second, count;
-	} icmp_bucket[NAT64_ICMP_BUCKETS];	/* ICMP errors originated, by a keyed hash of who gets them */
-	uint16_t ip_id;
+	} icmp_bucket[NAT64_ICMP_BUCKETS + 1];	/* ICMP errors originated, by a keyed hash of who gets them; the last: all */
+	struct kept_store kept;			/* packets that wait */
+	struct kin_bucket *kin;			/* [layout.kin_buckets] */
+	uint32_t taken;				/* the place that nat64_due looked at */
+	uint32_t syns_full;			/* the last second in which no more SYNs could be kept */
+	uint16_t ip_id[NAT64_ID_COUNTERS];	/* by a keyed hash of addresses and protocol; see emit_id */
 	uint32_t lap;				/* the second in which the clock hand's lap began */
 	uint32_t hand_shard, hand_word;
 	bool lap_done;
+	struct nat64_packet *probe;		/* room for one, during nat64_expire */
 };
 
 struct nat64_packet {
 	uint8_t *data;		/* first byte of the IP header; LAYOUT_HEADROOM bytes before it may be overwritten */
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
-	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) to this worker */
+	uint32_t cut;		/* out: 0: send it as it is; otherwise in pieces of at most so many bytes, see nat64_piece */
+	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and kin to this worker */
+	struct layout_kin kin;	/* in: what it brought along; zero when it was read. Out: what it takes along */
 };
 
 /* Stand on an initialised region as worker number `worker`. Returns NULL, or what is wrong. */
@@ -79,15 +91,35 @@ void nat64_adopt(struct nat64 *n, uint32_t now);
 /*
  * Decide the fate of one packet of either family, in place (RFC 6146 section 3.5, RFC 7915). Afterwards data and len
  * are what is to be sent: the translated packet, an ICMP error to the sender, the packet for another worker, or
- * nothing. The verdict is not counted here.
+ * nothing. The verdict is not counted here. With NAT64_kept it waits in the region, and nat64_due() gives it back.
  */
 enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
 
 /*
+ * The next piece of a packet that must be cut, into out, which has room for packet->cut bytes; *at is 0 for the first
+ * one. Returns its length, or 0 when there is no more. The packet stays as it is (RFC 791 section 3.2, RFC 8200
+ * section 4.5).
+ */
+uint32_t nat64_piece(const struct nat64_packet *packet, uint32_t *at, uint8_t *out);
+
+/*
+ * The next kept packet that has to go on, because it was called or its time is over: copies it to packet->data, where
+ * there is room for a packet, with its length and its kin. Returns false when there is none. It is still kept until
+ * nat64_taken(), so that it is always somewhere; then comes nat64_translate(), which ends it if kin.fate says so. now
+ * UINT32_MAX: all of them.
+ */
+bool nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+void nat64_taken(struct nat64 *n);
+
+/*
  * Move the clock hand: end expired sessions and bindings, release held ports. Looks at no more than `budget` words of
  * 64 ports or sessions. Returns true while this second's lap is not done.
+ *
+ * An established TCP session whose time is over goes on for tcp-closing-timeout, and its IPv6 host is asked whether it is
+ * still there (RFC 6146 section 3.5.2.2, ESTABLISHED). The packet that asks is put into probe, whose data is room for
+ * NAT64_PROBE_SIZE bytes, for the caller to send; probe->len is 0 when there is none. Without room (NULL) nobody is asked.
  */
-bool nat64_expire(struct nat64 *n, uint32_t now, unsigned budget);
+bool nat64_expire(struct nat64 *n, uint32_t now, unsigned budget, struct nat64_packet *probe);
 
 /* How many bindings of this worker's shards are on pool addresses that leave (layout_address.leaving). */
 uint32_t nat64_leaving(const struct nat64 *n);

@@ -7,10 +7,12 @@
  * Must never: write; read at or behind data + len; keep anything from one packet to the next.
  */
 #include "worker/xlat/csum.h"
+#include "worker/xlat/icmpmap.h"
 #include "worker/xlat/parse.h"
 
 #define MAX_EXTENSIONS 8		/* headers, and all their bytes together */
 #define MAX_EXTENSION_BYTES 256
+#define MAX_MESSAGE (65535 - PKT_IP4_HEADER)	/* bytes that either family can put together again */
 
 enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137 };
@@ -27,6 +29,12 @@ get32(const uint8_t *b)
 	return (uint32_t)get16(b) << 16 | get16(b + 2);
 }
 
+static bool
+is_extension(uint8_t next)
+{
+	return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == DESTINATION;
+}
+
 /*
  * Step over the IPv6 extension headers. *next is the first header's number, afterwards the transport's; p->l4 is where
  * it starts. have is how many bytes of the packet there are.
@@ -40,7 +48,7 @@ extensions(struct pkt *p, uint8_t *next, uint32_t have)
 		const uint8_t *h = p->data + p->l4;
 		uint32_t size;
 
-		if (*next != HOP_BY_HOP && *next != ROUTING && *next != FRAGMENT && *next != DESTINATION)
+		if (!is_extension(*next))
 			return NAT64_translated;
 		if (p->l4 + 8 > have)
 			return NAT64_truncated;
@@ -57,12 +65,15 @@ extensions(struct pkt *p, uint8_t *next, uint32_t have)
 		if (*next == FRAGMENT) {
 			seen_fragment = true;
 			p->df = false;
-			p->id = get16(h + 6);
-			if (get16(h + 2) & 0xfff9)	/* offset or M; otherwise atomic (RFC 6946) */
-				return NAT64_fragment;
+			p->id = get32(h + 4);
+			p->at = get16(h + 2) & 0xfff8;
+			p->more = h[3] & 1;
+			p->fragment = p->at || p->more;	/* otherwise atomic (RFC 6946) */
 		}
 		*next = h[0];
 		p->l4 += size;
+		if (p->fragment)		/* no further header is looked for (RFC 7915 section 5.1.1) */
+			return is_extension(*next) ? NAT64_bad_extension : NAT64_translated;
 	}
 }
 
@@ -134,8 +145,9 @@ ip4_header(struct pkt *p, uint32_t have, bool inner, uint8_t *proto)
 		return NAT64_truncated;
 	if (csum_fold(csum_add(0, h, p->l4)) != 0xffff)
 		return NAT64_bad_checksum;
-	if (get16(h + 6) & 0x3fff)
-		return NAT64_fragment;
+	p->at = (uint16_t)(get16(h + 6) << 3);
+	p->more = h[6] & 0x20;
+	p->fragment = p->at || p->more;
 	*proto = h[9];
 	return inner ? NAT64_translated : ip4_options(h + PKT_IP4_HEADER, p->l4 - PKT_IP4_HEADER);
 }
@@ -170,20 +182,45 @@ icmp_checksum(const struct pkt *p)
 	return csum_fold(sum) == 0xffff ? NAT64_translated : NAT64_bad_checksum;
 }
 
+/* How long an error's quotation is by its length attribute, if something stands behind it; otherwise 0 (RFC 4884). */
+static uint16_t
+quoted(const struct pkt *p, const uint8_t *h)
+{
+	unsigned attribute = p->from == NAT64_FROM_IP6 ? h[4] : h[5];
+	unsigned size = attribute * icmpmap_length_unit(p->icmp_type, p->from);
+
+	if (size < ICMPMAP_QUOTED_LEAST || p->l4 + PKT_ICMP_HEADER + size >= p->len)
+		return 0;
+	return (uint16_t)size;
+}
+
+/* No transport header: a first fragment must have it whole (RFC 6146 section 3.4), and an inner packet its beginning. */
+static enum nat64_verdict
+cut_short(const struct pkt *p)
+{
+	return p->fragment ? NAT64_tiny_fragment : NAT64_truncated;
+}
+
 static enum nat64_verdict
 icmp(struct pkt *p, uint32_t have, bool inner)
 {
 	const uint8_t *h = p->data + p->l4;
 
 	p->proto = NAT64_ICMP;
+	if (p->at)
+		return NAT64_translated;
 	if (p->l4 + PKT_ICMP_HEADER > have)
-		return NAT64_truncated;
+		return cut_short(p);
 	p->icmp_type = h[0];
 	p->icmp_code = h[1];
 	p->has_check = true;
 	p->icmp_error = is_error(p);
-	if (p->icmp_error)
-		return inner ? NAT64_icmp_inner : icmp_checksum(p);
+	if (p->icmp_error && (inner || p->fragment))
+		return NAT64_icmp_inner;
+	if (p->icmp_error) {
+		p->quoted = quoted(p, h);
+		return icmp_checksum(p);
+	}
 	if (!is_echo(p) || p->icmp_code != 0)
 		return NAT64_icmp_type;
 	p->src.port = p->dst.port = get16(h + 4);
@@ -196,15 +233,19 @@ tcp(struct pkt *p, uint32_t have, bool inner)
 	const uint8_t *h = p->data + p->l4;
 
 	p->proto = NAT64_TCP;
+	if (p->at)		/* inside the first 20 bytes it could change what a filter has seen (RFC 3128) */
+		return p->at < 20 ? NAT64_tiny_fragment : NAT64_translated;
 	if (p->l4 + (inner ? 8 : 20) > have)
-		return NAT64_truncated;
+		return cut_short(p);
 	p->src.port = get16(h);
 	p->dst.port = get16(h + 2);
 	p->has_check = p->l4 + 18 <= have;
 	if (inner)
 		return NAT64_translated;
-	if ((h[12] >> 4) < 5 || p->l4 + (h[12] >> 4) * 4u > have)
+	if ((h[12] >> 4) < 5)
 		return NAT64_bad_length;
+	if (p->l4 + (h[12] >> 4) * 4u > have)
+		return p->fragment ? NAT64_tiny_fragment : NAT64_bad_length;
 	p->tcp_flags = h[13];
 	return NAT64_translated;
 }
@@ -215,14 +256,16 @@ udp(struct pkt *p, uint32_t have, bool inner)
 	const uint8_t *h = p->data + p->l4;
 
 	p->proto = NAT64_UDP;
+	if (p->at)
+		return NAT64_translated;
 	if (p->l4 + 8 > have)
-		return NAT64_truncated;
+		return cut_short(p);
 	p->src.port = get16(h);
 	p->dst.port = get16(h + 2);
 	p->has_check = true;
 	if (inner)
 		return NAT64_translated;
-	if (get16(h + 4) < 8 || get16(h + 4) > have - p->l4)
+	if (get16(h + 4) < 8 || (get16(h + 4) > have - p->l4 && !p->fragment))
 		return NAT64_bad_length;
 	if (p->from == NAT64_FROM_IP6 && get16(h + 6) == 0)
 		return NAT64_udp_zero_checksum;	/* not allowed over IPv6 (RFC 8200 section 8.1) */
@@ -236,6 +279,7 @@ transport(struct pkt *p, uint8_t proto, uint32_t have, bool inner)
 
 	if (p->len < have)
 		have = p->len;
+	p->whole = p->fragment ? 0 : p->len - p->l4;
 	switch (proto) {
 	case PKT_PROTO_TCP:
 		return tcp(p, have, inner);
@@ -255,6 +299,15 @@ transport(struct pkt *p, uint8_t proto, uint32_t have, bool inner)
 	}
 }
 
+/* Can there be a packet that this is a part of? */
+static bool
+possible(const struct pkt *p)
+{
+	uint32_t size = p->len - p->l4;
+
+	return !p->fragment || (size > 0 && !(p->more && size % 8) && p->at + size <= MAX_MESSAGE);
+}
+
 enum nat64_verdict
 parse_packet(struct pkt *p, uint8_t *data, uint32_t len)
 {
@@ -270,13 +323,15 @@ parse_packet(struct pkt *p, uint8_t *data, uint32_t len)
 		v = ip4_header(p, len, false, &proto);
 	else
 		return NAT64_bad_version;
+	if (v == NAT64_translated && !possible(p))
+		v = NAT64_bad_fragment;
 	return v == NAT64_translated ? transport(p, proto, len, false) : v;
 }
 
 enum nat64_verdict
 parse_inner(struct pkt *p, const struct pkt *outer)
 {
-	uint32_t at = outer->l4 + PKT_ICMP_HEADER, have = outer->len - at;
+	uint32_t at = outer->l4 + PKT_ICMP_HEADER, have = outer->quoted ? outer->quoted : outer->len - at;
 	enum nat64_verdict v;
 	uint8_t proto = 0;
 
@@ -284,7 +339,7 @@ parse_inner(struct pkt *p, const struct pkt *outer)
 	if (have < 1 || p->data[0] >> 4 != (outer->from == NAT64_FROM_IP6 ? 6 : 4))
 		return NAT64_icmp_inner;
 	v = outer->from == NAT64_FROM_IP6 ? ip6_header(p, have, true, &proto) : ip4_header(p, have, true, &proto);
-	if (v == NAT64_translated)
+	if (v == NAT64_translated && p->at == 0)	/* who sent a later fragment cannot be told (RFC 6146 section 3.4) */
 		v = transport(p, proto, have, true);
-	return v == NAT64_translated ? v : NAT64_icmp_inner;
+	return v == NAT64_translated && p->at == 0 ? v : NAT64_icmp_inner;
 }

@@ -38,9 +38,15 @@ struct pkt {
 	uint8_t tcp_flags;		/* enum pkt_tcp_flag bits and others */
 	uint8_t icmp_type, icmp_code;
 	bool icmp_error;		/* carries a packet at l4 + PKT_ICMP_HEADER */
+	uint16_t quoted;		/* ... of so many bytes, with an extension structure behind them (RFC 4884); or 0 */
 	bool has_check;			/* the transport checksum lies inside the packet (an inner packet may be cut short) */
 	bool df;			/* IPv4: don't fragment. IPv6: no fragment header was there. */
-	uint16_t id;			/* of IPv4, or of an atomic fragment's header */
+	bool fragment;			/* a part of a packet, from byte `at` on; an atomic fragment is none (RFC 6946) */
+	bool more;			/* not the last part */
+	uint16_t at;			/* a multiple of 8; but for 0 there is no transport header, and kin know the ports */
+	uint32_t whole;			/* bytes of the transport message; of a fragment: 0 when not known */
+	uint32_t id;			/* of IPv4, or of a fragment header */
+	uint32_t cut;			/* emit_check: it leaves in pieces of at most this; 0: in one */
 	uint16_t pointer;		/* with verdict routing_header: the offset of Segments Left */
 	struct pkt_end src, dst;
 };

@@ -4,7 +4,10 @@
  * The offending packet stays where it is and becomes the error's payload; the new headers go into the headroom before
  * it. How many errors one receiver gets per second is bounded by a small table of counters, addressed by a keyed hash:
  * who shares a counter with whom cannot be chosen, and nothing is ever allocated.
- * Must never: answer an ICMP error, a multicast, or a source that is not one host.
+ * How many there are in all is bounded too (RFC 4443 section 2.4 f). A bound that all share tells each how many the others
+ * got: send until it is reached, and count. So its height is another one every second, by up to a quarter, and only the
+ * secret key says which. Each worker has its share of it.
+ * Must never: answer an ICMP error, a later fragment, a multicast, or a source that is not one host.
  */
 #include "shm/hash.h"
 #include "worker/xlat/emit.h"
@@ -35,6 +38,8 @@ message_for(enum nat64_side from, enum nat64_verdict why)
 		return (struct message) { 4, 0 };
 	case NAT64_source_route:
 		return (struct message) { 3, 5 };
+	case NAT64_syn_unanswered:		/* RFC 6146 section 3.5.2.2 */
+		return (struct message) { 3, 3 };
 	default:				/* RFC 7915 sections 4.4 and 5.4 */
 		return ip6 ? (struct message) { 1, 1 } : (struct message) { 3, 13 };
 	}
@@ -43,11 +48,36 @@ message_for(enum nat64_side from, enum nat64_verdict why)
 static bool
 may_answer(const struct pkt *p)
 {
-	if (p->icmp_error)
+	if (p->icmp_error || p->at > 0)		/* of fragments only the first is answered (RFC 1122 section 3.2.2) */
 		return false;
 	if (p->from == NAT64_FROM_IP6)
 		return !addr_illegal_source6(&p->src.ip6) && p->dst.ip6.b[0] != 0xff;
 	return !addr_illegal_source4(p->src.ip4) && p->dst.ip4 >> 28 != 14 && p->dst.ip4 != UINT32_MAX;
+}
+
+/* One more in this bucket, which may hold so many per second? */
+static bool
+fill(struct nat64 *n, unsigned bucket, uint32_t most, uint32_t now)
+{
+	if (n->icmp_bucket[bucket].second != now) {
+		n->icmp_bucket[bucket].second = now;
+		n->icmp_bucket[bucket].count = 0;
+	}
+	if (n->icmp_bucket[bucket].count >= most)
+		return false;
+	n->icmp_bucket[bucket].count++;
+	return true;
+}
+
+/* This worker's share of icmp-rate-total in this second, which is one at least. */
+static uint32_t
+share(const struct nat64 *n, uint32_t now)
+{
+	uint64_t word[2] = { now, UINT64_C(1) << 32 | n->worker };
+	uint32_t most = n->config->icmp_rate_total / n->layout.g.workers;
+
+	most -= (uint32_t)(hash_words(n->secret->port_key, word, 2) % (most / 4 + 1));
+	return most ? most : 1;
 }
 
 static bool
@@ -62,11 +92,7 @@ within_rate(struct nat64 *n, const struct pkt *p, uint32_t now)
 		memcpy(word, subscriber.b, 16);
 	}
 	bucket = hash_words(n->secret->port_key, word, 2) % NAT64_ICMP_BUCKETS;
-	if (n->icmp_bucket[bucket].second != now) {
-		n->icmp_bucket[bucket].second = now;
-		n->icmp_bucket[bucket].count = 0;
-	}
-	return n->icmp_bucket[bucket].count++ < n->config->icmp_rate;
+	return fill(n, bucket, n->config->icmp_rate, now) && fill(n, NAT64_ICMP_BUCKETS, share(n, now), now);
 }
 
 void
@@ -81,7 +107,7 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 	struct pkt_end router = { .ip6 = n->config->router6, .ip4 = n->config->router4 };
 	struct emit_header h = {
 		.src = &router, .dst = &p->src, .payload = PKT_ICMP_HEADER + (p->len < room ? p->len : room),
-		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP, .id = n->ip_id++,
+		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP,
 	};
 
 	out->len = 0;
@@ -91,6 +117,8 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 		counters_add_owner(&n->row->counter[COUNTER_icmp_limited], 1);
 		return;
 	}
+	if (!ip6)
+		h.id = emit_id(n, router.ip4, p->src.ip4, h.proto);
 	icmp[0] = m.type;
 	icmp[1] = m.code;
 	for (unsigned i = 0; i < 4; i++)

@@ -9,7 +9,7 @@
 #include "shm/tcpname.h"
 
 /* Which timer a packet sets. */
-enum tcpstate_timer { TCPSTATE_KEEP, TCPSTATE_TRANSITORY, TCPSTATE_ESTABLISHED };
+enum tcpstate_timer { TCPSTATE_KEEP, TCPSTATE_OPENING, TCPSTATE_CLOSING, TCPSTATE_ESTABLISHED };
 
 struct tcpstate_move {
 	uint8_t state;			/* enum tcpname: the new one */

@@ -3,6 +3,7 @@
  *
  *   parse      bytes to struct pkt                                 3.4  determining the incoming tuple
  *   classify   who are the two ends, may they talk                 3.4, RFC 6052, policy
+ *   meet       a fragment: the ports its kin know                  3.4
  *   locate     whose shard, which binding                          3.5
  *   check      hop limit, MTU: before any state is made
  *   bind       binding, session, timer                             3.5
@@ -16,9 +17,11 @@
 #include "shm/pool.h"
 #include "worker/xlat/emit.h"
 #include "worker/xlat/flow.h"
+#include "worker/xlat/frag.h"
 #include "worker/xlat/parse.h"
 #include "worker/xlat/policy.h"
 #include "worker/xlat/reply.h"
+#include "worker/xlat/syn.h"
 
 #define MAX_PASSES 3
 
@@ -28,6 +31,7 @@ struct work {
 	struct flow f;
 	uint32_t outer4;		/* from ip6: the IPv4 address that the destination stands for */
 	uint32_t mtu;			/* with too_big */
+	const uint8_t *saved;		/* from here on, nothing of the packet may be written */
 };
 
 static enum nat64_verdict
@@ -89,6 +93,24 @@ classify(const struct nat64 *n, struct work *w)
 	return v;
 }
 
+/* A fragment learns its ports, and takes them along wherever it goes. */
+static enum nat64_verdict
+meet(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
+{
+	enum nat64_verdict v = frag_meet(n, &w->p, &out->kin, now, &w->f.owner);
+	bool ip6 = w->p.from == NAT64_FROM_IP6;
+
+	if (v != NAT64_translated)
+		return v;
+	w->f.own.port = ip6 ? w->p.src.port : w->p.dst.port;
+	if (w->p.proto != NAT64_ICMP)
+		w->f.remote_port = ip6 ? w->p.dst.port : w->p.src.port;
+	out->kin = (struct layout_kin) {
+		.src_port = w->p.src.port, .dst_port = w->p.dst.port, .whole = (uint16_t)w->p.whole, .known = 1,
+	};
+	return v;
+}
+
 /* RFC 6146 section 3.6, RFC 7915 sections 4.2 and 5.2: an error about a packet of a session, to its sender. */
 static enum nat64_verdict
 translate_error(struct nat64 *n, struct work *w, struct nat64_packet *out)
@@ -115,15 +137,18 @@ translate_error(struct nat64 *n, struct work *w, struct nat64_packet *out)
 		ends.dst = ends.inner_src = subscriber;
 		ends.inner_dst = remote;
 	}
+	ends.saved = w->saved;
 	return emit_error(n, &w->p, &w->inner, &ends, out);
 }
 
 static enum nat64_verdict
 translate_query(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 {
-	enum nat64_verdict v = flow_bind(n, &w->f, &w->p, now);
+	enum nat64_verdict v = w->p.at ? flow_follow(n, &w->f) : flow_bind(n, &w->f, &w->p, now);
 	struct pkt_end subscriber, remote;
 
+	if (v == NAT64_no_binding || v == NAT64_filtered)
+		return syn_keep_owner(n, &w->f, &w->p, v, now);
 	if (v != NAT64_translated)
 		return v;
 	flow_ends(n, &w->f, &subscriber, &remote);
@@ -134,19 +159,34 @@ translate_query(struct nat64 *n, struct work *w, struct nat64_packet *out, uint3
 	return v;
 }
 
+/* Is this the verdict of a packet that goes nowhere? Any number, for it may come from hostile memory. */
+static bool
+ends(uint8_t fate)
+{
+	return fate < NAT64_N_VERDICTS && (counters_verdict_info[fate].action == NAT64_DROP ||
+					   counters_verdict_info[fate].action == NAT64_REPLY);
+}
+
 static enum nat64_verdict
 decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 {
 	enum nat64_verdict parsed = parse_packet(&w->p, out->data, out->len), v;
+	uint8_t fate = out->kin.fate;
 
+	out->kin.fate = NAT64_translated;	/* it is this pass's */
 	if (parsed != NAT64_translated && counters_verdict_info[parsed].action != NAT64_REPLY)
 		return parsed;
+	if (ends(fate))
+		return fate;			/* it waited, and in vain */
 	v = classify(n, w);
 	if (v != NAT64_translated)
 		return v;
 	if (parsed != NAT64_translated)
 		return parsed;			/* a reply goes only to somebody who may talk to us */
-	v = flow_locate(n, &w->f);
+	if (w->p.fragment)
+		v = meet(n, w, out, now);
+	if (v == NAT64_translated)
+		v = flow_locate(n, &w->f);
 	if (v != NAT64_translated)
 		return v;
 	v = emit_check(n, &w->p, &w->mtu);
@@ -157,12 +197,14 @@ decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 
 /* One pass over the packet in out. Sets out to what is to be sent. */
 static enum nat64_verdict
-pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn)
+pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn, const uint8_t *saved)
 {
-	struct work w = { .f = { .slot = FLOW_NO_SLOT } };
-	enum nat64_verdict v = decide(n, &w, out, now);
+	struct work w = { .f = { .slot = FLOW_NO_SLOT }, .saved = saved };
+	enum nat64_verdict v;
 
-	if (turn == 0 && w.p.proto == NAT64_ICMP && w.p.has_check && v != NAT64_handed_over)
+	out->cut = 0;
+	v = decide(n, &w, out, now);
+	if (turn == 0 && w.p.proto == NAT64_ICMP && w.p.has_check && v != NAT64_handed_over && v != NAT64_kept)
 		counters_icmp_owner(n->row, w.p.from, w.p.icmp_type, w.p.icmp_code);
 
 	switch (counters_verdict_info[v].action) {
@@ -195,10 +237,11 @@ for_pool(const struct nat64 *n, const struct nat64_packet *out)
 enum nat64_verdict
 nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
 {
-	enum nat64_verdict verdict = pass(n, packet, now, 0);
+	const uint8_t *saved = packet->data + LAYOUT_SAVED;
+	enum nat64_verdict verdict = pass(n, packet, now, 0, saved);
 
 	for (unsigned turn = 1; turn < MAX_PASSES && verdict != NAT64_handed_over && for_pool(n, packet); turn++) {
-		enum nat64_verdict v = pass(n, packet, now, turn);
+		enum nat64_verdict v = pass(n, packet, now, turn, saved);
 
 		/* An error on its way back keeps the verdict that caused it. */
 		if (counters_verdict_info[verdict].action != NAT64_REPLY || v == NAT64_handed_over)

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# mutants.sh [PACKETS] - is the differential test able to fail? Each mutant is a mistake that could be made in the translator
+#
+# A mutant is a copy of the sources with one sed script applied to one file; it has that many packets to be found out.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+packets=${1:-100000}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+library=build/tests/vectors/vectors.so
+
+# differs - the reference disagrees with what the copy makes
+differs()
+{
+	make -C "$work/tree" -s -j2 CFLAGS=-Wno-error $library >"$work/log" 2>&1 || { tail -5 "$work/log"; exit 1; }
+	! /usr/bin/python3 -B tests/differential/run.py "$work/tree/$library" "$packets" 1 >"$work/log" 2>&1
+}
+
+# mutant NAME FILE SED-SCRIPT
+mutant()
+{
+	local name=$1 file=$2
+
+	cp "$file" "$work/tree/$file"
+	sed -i "$3" "$work/tree/$file"
+	if cmp -s "$file" "$work/tree/$file"; then
+		echo "FAILED $name: its sed script does not match $file any more"
+		failed=$((failed + 1))
+		return
+	fi
+	if differs; then
+		echo "ok $name: $(sed -n 's/^differential: \([0-9]* packets\).*/\1/p' "$work/log")"
+		passed=$((passed + 1))
+	else
+		echo "FAILED $name: not found in $packets packets"
+		failed=$((failed + 1))
+	fi
+	cp "$file" "$work/tree/$file"
+}
+
+mkdir "$work/tree"
+cp -r GNUmakefile shm worker ctl supervisor tests "$work/tree"
+if differs; then
+	tail -5 "$work/log"
+	echo "FAILED without a mutation: nothing that follows would prove anything"
+	exit 1
+fi
+x=worker/xlat
+mutant pointer-table $x/icmpmap.c 's/0, 1, 4, 4, -1, -1, -1, -1, 7, 6,/0, 1, 4, 4, -1, -1, -1, -1, 6, 7,/'
+mutant pointer-table-6 $x/icmpmap.c 's/0, 1, -1, -1, 2, 2, 9, 8,/0, 1, -1, -1, 2, 2, 8, 9,/'
+mutant unreachable-code $x/icmpmap.c 's/{ 3, 9, 10, 1, 1, UNUSED }/{ 3, 9, 10, 1, 0, UNUSED }/'
+mutant prohibited-code $x/icmpmap.c 's/{ 1, 1, 1, 3, 10, UNUSED }/{ 1, 1, 1, 3, 1, UNUSED }/'
+mutant mtu-plus-for-minus $x/icmpmap.c 's,m->word = least(mtu - (,m->word = least(mtu + (,'
+mutant mtu-below-1280 $x/icmpmap.c 's/m->word = mtu < 1280 ? 1280 : mtu;/m->word = mtu;/'
+mutant plateau-itself $x/icmpmap.c 's/if (plateaus\[i\] < inner_len)/if (plateaus[i] <= inner_len)/'
+mutant next-hop-of-this-side $x/icmpmap.c 's/least(limits->mtu6, limits->mtu4 + 20)/limits->mtu6/'
+mutant ttl-not-checked $x/emit.c 's/^\tif (p->ttl <= 1)$/\tif (p->ttl < 1)/'
+mutant ttl-kept $x/emit.c 's/(uint8_t)(p->ttl - 1),$/p->ttl,/'
+mutant inner-ttl-counted $x/emit.c 's/\.ttl = inner ? p->ttl :/.ttl =/'
+mutant df-threshold $x/emit.c 's/^#define DF_ABOVE 1260/#define DF_ABOVE 1280/'
+mutant df-of-atomic $x/emit.c 's/\.df = p->df && PKT_IP4/.df = PKT_IP4/'
+mutant id-of-atomic $x/emit.c 's/ \.id = p->id,$/ .id = p->id + 1,/'
+mutant udp-zero-result $x/emit.c 's/^\t\tput16(check, 0xffff);/\t\t;/'
+mutant udp-zero-inner $x/emit.c 's/ && !(udp_zero && inner) && is_zero/ \&\& is_zero/'
+mutant udp-length-of-packet $x/emit.c 's/len = (uint32_t)l4\[4\] << 8 | l4\[5\],/len = p->len - p->l4,/'
+mutant pseudo-header-length $x/emit.c 's/csum_word(p->whole) +$/csum_word(0) +/'
+mutant pseudo-header-of-a-fragment $x/emit.c 's/csum_word(p->whole) +$/csum_word(p->len - p->l4) +/'
+mutant fixed-tos-inside $x/emit.c 's/\.tos = inner ? p->tos : tos_for/.tos = tos_for/'
+mutant error-longer-than-1280 $x/emit.c 's/^#define ERROR6_MAX 1280/#define ERROR6_MAX 1300/'
+mutant length-unit $x/emit.c 's/return padded \/ unit;/return padded \/ 4;/'
+mutant length-not-adjusted $x/emit.c 's/padded = (padded + unit - 1) \/ unit \* unit;/;/'
+mutant quoted-least $x/emit.c 's/^\tif (padded < ICMPMAP_QUOTED_LEAST)$/\tif (0)/'
+mutant fragment-flags $x/parse.c 's/p->more = h\[3\] & 1;/p->more = h[3] \& 7;/'
+mutant segments-left $x/parse.c 's/if (\*next == ROUTING && h\[3\] != 0)/if (0)/'
+mutant source-route-pointer $x/parse.c 's/option\[2\] <= step/option[2] < step/'
+mutant error-sum-not-checked $x/parse.c 's/csum_fold(sum) == 0xffff ? NAT64_translated/1 ? NAT64_translated/'
+mutant udp-timer $x/flow.c 's/return c->udp_timeout;/return c->icmp_timeout;/'
+mutant tcp-timer $x/flow.c 's/TCPSTATE_CLOSING ? c->tcp_closing_timeout/TCPSTATE_CLOSING ? c->tcp_opening_timeout/'
+refresh='\tatomic_store_32(session_place(s, (uint32_t)f->slot, number).expires, UINT32_MAX);'
+mutant error-refreshes $x/flow.c "/^flow_known/,/^}/s/^\tif (f->from == NAT64_FROM_IP4)$/$refresh\n&/"
+mutant rst-not-known $x/tcpstate.c 's/^\tif (tcp_flags & PKT_RST)$/\tif (0)/'
+mutant fin-of-one-side $x/tcpstate.c 's/\[FIN6\] = CLOSING(v4_v6_fin_rcv)/[FIN6] = EST(v4_fin_rcv)/'
+mutant init-refreshed $x/tcpstate.c 's/\[OTHER6\] = STAY(v6_init)/[OTHER6] = OPENING(v6_init)/'
+mutant prefix-of-answer $x/flow.c 's/^\t\tatomic_store_8(at.via, f->via);/\t\t;/'
+mutant shortest-prefix $x/policy.c 's/if (net\[i\].len > best && /if (/'
+mutant private-under-wkp $x/policy.c 's/return special && special->never_wkp && via == n->wkp ?/return 0 ?/'
+mutant any-error-source $x/translate.c 's/from_host ? subscriber.ip4 : n->config->router4/subscriber.ip4/'
+mutant error-to-another $x/translate.c 's/ || w->f.remote4 != w->outer4)/)/'
+mutant u-octet shm/rfc6052.c 's/at >= 8);/at > 8);/'
+mutant port-range $x/flow.c 's/if (f->proto == NAT64_ICMP)\t/if (f->proto != NAT64_TCP)\t/'
+mutant filter-always $x/flow.c 's/CONFIG_FILTERING_ADDRESS &&$/CONFIG_FILTERING_ADDRESS ||/'
+mutant static-filtered $x/flow.c '/^filters/,/^}/s/!(n->shard.*RECORD_STATIC);/true;/'
+mutant inbound-always-refreshes $x/flow.c 's/ || n->config->inbound_refresh;/ || true;/'
+mutant syn-goes-early $x/syn.c 's/\.until = now + n->config->tcp_incoming_syn_timeout/.until = now + 1/'
+mutant syn-ack-kept $x/syn.c 's/(PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) != PKT_SYN/PKT_SYN) != PKT_SYN/'
+mutant syn-met-stays-init $x/syn.c '/^syn_met_owner/,/^}/s/return true;/return false;/'
+mutant probed-again $x/probe.c 's/TCP_trans)/TCP_established)/'
+mutant last-piece $x/piece.c 's/piece6(out, \*at, size, size == left)/piece6(out, *at, size, false)/'
+mutant cut-too-late $x/emit.c 's/if (!p->df && header + payload > next_hop)/if (!p->df \&\& header + payload > next_hop + 8)/'
+mutant more-fragments $x/emit.c 's/h->at | h->more)/h->at)/'
+mutant sum-of-datagram $x/frag.c 's/\.sum = csum_word(k->whole) + csum_word(PKT_PROTO_UDP)/.sum = csum_word(PKT_PROTO_UDP)/'
+mutant fragment-header-in-mtu $x/icmpmap.c 's/limits->fragment_header ? 28 : 20/20/'
+mutant no-hold-down $x/expire.c 's/release = now + n->config->port_hold_down;/release = now;/'
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
