@@ -207,7 +207,7 @@ table()
 		19|suspend, freezer, gdb|-|needs a machine that suspends; no gdb may attach: test_birth.c
 		20|other C libraries, malloc options, 24 h|-|one C library is installed here
 		21|no dead row in the filter|tests/system/152-filter-rows.sh|missed "$row"
-		22|hostile memory under the supervisor and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write
+		22|hostile memory under nat64d and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write
 		23|spoofed packets|tests/system/155-guard.sh|2,000 spoofed packets: none passes
 		23|GSO headers|-|no queue is opened with them
 		24|a stranger attaches to the device|tests/system/150-sandbox.sh|check 'strangers do not get at the device'
