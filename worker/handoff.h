@@ -13,7 +13,7 @@ struct handoff {
 	uint32_t rung;			/* bit w: worker w has got something since the last handoff_ring */
 	uint32_t stalled;		/* bit w: worker w did not take a packet for so long that nobody waits for it */
 	uint32_t tail[CONFIG_MAX_WORKERS];	/* what worker w had taken when we looked last */
-	uint32_t credit[CONFIG_MAX_WORKERS];	/* how often it may be waited for; each packet that it had room for earns some */
+	uint32_t credit[CONFIG_MAX_WORKERS];	/* waits left for worker w; a packet that it had room for earns some */
 };
 
 /* Stand on the rings of worker `self` in a mapped region. */

@@ -8,8 +8,8 @@
  * port unreachable.
  *
  * Nearly all of them are scans, so they get a quarter of the packets kept at most, one source an eighth of that, and whose
- * share is full is not looked at for the rest of the second: a flood costs no more than that. What does not get in is dropped as if nothing was
- * ever kept.
+ * share is full is not looked at for the rest of the second: a flood costs no more than that. What does not get in is
+ * dropped as if nothing was ever kept.
  *
  * The state V4 INIT of such a SYN is the kept packet: there is no session that it could leave behind. The packet is
  * discarded before the session is made; who dies in between has cost the sender a retransmission.
