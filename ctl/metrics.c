@@ -259,6 +259,30 @@ worker_sandbox_missing(struct metrics *m, unsigned t, unsigned n)
 }
 
 static bool
+source_guard(struct metrics *m, unsigned t, unsigned n)
+{
+	if (n == 0)
+		sample(m, m->view->status.tenant[t].guard == STATUS_guard_on, "%s", "");
+	return n == 0;
+}
+
+static bool
+spoofed_packets(struct metrics *m, unsigned t, unsigned n)
+{
+	if (n < 2)
+		sample(m, m->view->status.tenant[t].spoofed[n], "family=\"ip%c\"", n == 0 ? '4' : '6');
+	return n < 2;
+}
+
+static bool
+to_host_packets(struct metrics *m, unsigned t, unsigned n)
+{
+	if (n == 0)
+		sample(m, m->view->status.tenant[t].to_host, "%s", "");
+	return n == 0;
+}
+
+static bool
 queue_packets(struct metrics *m, unsigned t, unsigned n)
 {
 	if (n >= view_workers(m->view, t))
@@ -282,6 +306,12 @@ static const struct family families[] = {
 	{ "worker_restarts", TYPE_COUNTER, "restarts of a worker, by the cause of its end", false, worker_restarts },
 	{ "worker_sandbox_missing", TYPE_GAUGE, "1 when the worker lacks a layer of its sandbox", false,
 	  worker_sandbox_missing },
+	{ "source_guard", TYPE_GAUGE, "1 when the kernel drops what a worker sends with a source that is not its tenant's",
+	  false, source_guard },
+	{ "spoofed_packets", TYPE_COUNTER, "packets that the source guard has dropped; one is a worker gone wrong", false,
+	  spoofed_packets },
+	{ "to_host_packets", TYPE_COUNTER, "packets to the gateway's own IPv4 addresses that the source guard has dropped",
+	  false, to_host_packets },
 	{ "queue_packets", TYPE_COUNTER, "packets read from a worker's TUN queue", false, queue_packets },
 };
 

@@ -107,12 +107,20 @@ static void
 tenant_note(const struct view *v, unsigned t, char *text)
 {
 	const struct status_tenant *tenant = &v->status.tenant[t];
-	char why[sizeof(tenant->steering_why)];
+	char why[STATUS_WHY];
 
-	if (tenant->steering != STATUS_steering_refused)
-		return;
-	cell_clean(why, sizeof(why), tenant->steering_why);
-	add(text, "attention: %s, packets are handed over between workers, not steered: %s\n", tenant->name, why);
+	if (tenant->guard == STATUS_guard_refused) {
+		cell_clean(why, sizeof(why), tenant->guard_why);
+		add(text, "attention: %s, the kernel does not look at the sources of what its workers send: %s\n", tenant->name,
+		    why);
+	}
+	if (tenant->spoofed[0] + tenant->spoofed[1] > 0)
+		add(text, "attention: %s, a worker has sent %" PRIu64 " packets from addresses that are not its tenant's; the "
+		    "kernel dropped them\n", tenant->name, tenant->spoofed[0] + tenant->spoofed[1]);
+	if (tenant->steering == STATUS_steering_refused) {
+		cell_clean(why, sizeof(why), tenant->steering_why);
+		add(text, "attention: %s, packets are handed over between workers, not steered: %s\n", tenant->name, why);
+	}
 }
 
 /* Add a note to the text. Returns false when it does not fit, which is said instead. */

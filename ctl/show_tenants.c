@@ -7,6 +7,10 @@
  * steering says whether the kernel puts packets into the queue of the worker they belong to: on, off (not wanted, or
  * there is one worker) or refused; then `show status` says why.
  *
+ * guard says likewise whether the kernel drops what comes from the device with a source that is not the tenant's; spoofed is
+ * how often it has done so, as nat64d last saw it. It should be 0 for ever: workers send no such packets. to_host are
+ * packets that some client has sent to the gateway's own IPv4 addresses, which it drops, too.
+ *
  * Must never: walk a table; all these are sums that somebody else keeps.
  */
 #include "ctl/show.h"
@@ -15,7 +19,8 @@ const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
 	{ "name", OUTPUT_TENANT }, { "mode", OUTPUT_TEXT }, { "device", OUTPUT_TEXT },
 	{ "workers_running", OUTPUT_NUMBER }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
 	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
-	{ "steering", OUTPUT_TEXT },
+	{ "steering", OUTPUT_TEXT }, { "guard", OUTPUT_TEXT }, { "spoofed", OUTPUT_NUMBER },
+	{ "to_host", OUTPUT_NUMBER },
 };
 
 bool
@@ -36,7 +41,8 @@ show_tenants_rows(struct show *s, unsigned t)
 		output_number(view_workers_running(v, t)), output_number(bindings), output_number(sessions),
 		output_number(view_received(v, t)),
 		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
-		output_text(view_steering_name(tenant->steering)),
+		output_text(view_steering_name(tenant->steering)), output_text(view_guard_name(tenant->guard)),
+		output_number(tenant->spoofed[0] + tenant->spoofed[1]), output_number(tenant->to_host),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));
 	return true;

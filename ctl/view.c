@@ -33,6 +33,12 @@ static const char *const steering_name[STATUS_N_STEERINGS] = {
 #undef STEERING
 };
 
+static const char *const guard_name[STATUS_N_GUARDS] = {
+#define GUARD(name) [STATUS_guard_##name] = #name,
+	STATUS_GUARDS
+#undef GUARD
+};
+
 static const char *const cause_name[STATUS_N_CAUSES] = {
 #define CAUSE(name) [STATUS_##name] = #name,
 	STATUS_CAUSES
@@ -58,6 +64,7 @@ end_texts(struct status *s)
 		END_TEXT(s->tenant[t].name);
 		END_TEXT(s->tenant[t].device);
 		END_TEXT(s->tenant[t].steering_why);
+		END_TEXT(s->tenant[t].guard_why);
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 			END_TEXT(s->tenant[t].worker[w].last_death);
 	}
@@ -299,6 +306,12 @@ const char *
 view_steering_name(uint32_t steering)
 {
 	return steering < STATUS_N_STEERINGS ? steering_name[steering] : "unknown";
+}
+
+const char *
+view_guard_name(uint32_t guard)
+{
+	return guard < STATUS_N_GUARDS ? guard_name[guard] : "unknown";
 }
 
 const char *

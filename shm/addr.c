@@ -81,10 +81,10 @@ addr_special_all(unsigned *n)
 bool
 addr_illegal_source6(const struct ip6 *addr)
 {
-	static const struct ip6 zero;
+	static const struct ip6 zero, mapped = { { [10] = 0xff, 0xff } };
 
 	return addr->b[0] == 0xff || (addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80) ||
-	       (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1);
+	       (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1) || memcmp(addr->b, mapped.b, 12) == 0;
 }
 
 bool

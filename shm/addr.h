@@ -56,7 +56,7 @@ const struct addr_special *addr_special4(uint32_t addr);
 /* All entries, *n of them. */
 const struct addr_special *addr_special_all(unsigned *n);
 
-/* Is this an IPv6 source that no forwarded packet may carry: unspecified, loopback, link-local, multicast? */
+/* Is this an IPv6 source that no forwarded packet may carry: unspecified, loopback, link-local, multicast, IPv4-mapped? */
 bool addr_illegal_source6(const struct ip6 *addr);
 /* Is this an IPv4 source that no packet on a wire may carry: 0/8, 127/8, multicast, class E, broadcast? */
 bool addr_illegal_source4(uint32_t addr);

@@ -11,6 +11,7 @@
 #include "shm/atomic.h"
 #include "shm/config.h"
 
+#define STATUS_WHY 132
 #define STATUS_MAGIC UINT64_C(0x5554415434364e53)
 
 /* Why a worker ended, as `cause` in nat64_worker_restarts_total. */
@@ -46,6 +47,15 @@ enum status_steering {
 	STATUS_N_STEERINGS
 };
 
+/* Does the kernel drop what a worker sends with a source that is not its tenant's? As `guard` in `show tenants`. */
+#define STATUS_GUARDS GUARD(off) GUARD(on) GUARD(refused)
+enum status_guard {
+#define GUARD(name) STATUS_guard_##name,
+	STATUS_GUARDS
+#undef GUARD
+	STATUS_N_GUARDS
+};
+
 struct status_worker {
 	uint32_t pid;			/* 0: none */
 	uint32_t state;			/* enum status_state */
@@ -60,7 +70,11 @@ struct status_tenant {
 	uint32_t mode;			/* enum config_mode */
 	uint32_t workers, spares;	/* slots in use; spares waiting now */
 	uint32_t steering;		/* enum status_steering */
-	char steering_why[132];		/* of refused: what was tried, and what the kernel said; otherwise empty */
+	char steering_why[STATUS_WHY];		/* of refused: what was tried, and what the kernel said; otherwise empty */
+	uint32_t guard;			/* enum status_guard */
+	char guard_why[STATUS_WHY];		/* of refused, likewise */
+	uint64_t spoofed[2];		/* packets that the guard has dropped for their source: IPv4, IPv6 */
+	uint64_t to_host;		/* and for being to the gateway's own addresses */
 	struct status_worker worker[CONFIG_MAX_WORKERS];
 };
 

@@ -165,6 +165,25 @@ bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering stee
 }
 
 void
+bulletin_guard(struct bulletin *b, uint32_t tenant, enum status_guard guard, const char *why)
+{
+	struct status_tenant *s = &b->status->tenant[tenant];
+
+	bulletin_begin(b);
+	snprintf(s->guard_why, sizeof(s->guard_why), "%s", why);
+	bulletin_end(b);
+	atomic_store_32(&s->guard, guard);
+}
+
+void
+bulletin_guarded(struct bulletin *b, uint32_t tenant, const uint64_t dropped[3])
+{
+	for (unsigned s = 0; s < 2; s++)
+		atomic_store_64(&b->status->tenant[tenant].spoofed[s], dropped[s]);
+	atomic_store_64(&b->status->tenant[tenant].to_host, dropped[2]);
+}
+
+void
 bulletin_worker(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_state state)
 {
 	struct status_worker *worker = &b->status->tenant[tenant].worker[w];

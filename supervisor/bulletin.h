@@ -43,6 +43,12 @@ void bulletin_device(struct bulletin *b, uint32_t tenant, const char *device);
 /* The tenant's packets are steered, or not; why tells of refused, and is empty otherwise. */
 void bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering steering, const char *why);
 
+/* The sources of the tenant's packets are guarded, or not; why tells of refused, and is empty otherwise. */
+void bulletin_guard(struct bulletin *b, uint32_t tenant, enum status_guard guard, const char *why);
+
+/* The guard has dropped so many packets: as guard_dropped says it. */
+void bulletin_guarded(struct bulletin *b, uint32_t tenant, const uint64_t dropped[3]);
+
 /* Worker w of a tenant has this pid (0: none) and state. */
 void bulletin_worker(struct bulletin *b, uint32_t tenant, unsigned w, uint32_t pid, enum status_state state);
 

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include "supervisor/address.h"
 #include "supervisor/device.h"
+#include "supervisor/guard.h"
 #include "supervisor/log.h"
 #include "supervisor/sysctl.h"
 
@@ -298,6 +299,7 @@ struct device_sweeping {
 	char mark[RTNL_ALIAS];
 	const unsigned *keep;
 	unsigned n, found, index[DEVICE_SWEEP];
+	char name[DEVICE_SWEEP][TUN_NAME];
 };
 
 static void
@@ -310,6 +312,7 @@ device_swept(const struct rtnl_link *link, void *user)
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->keep[i] == link->index)
 			return;
+	memcpy(s->name[s->found], link->name, TUN_NAME);
 	s->index[s->found++] = link->index;
 }
 
@@ -323,8 +326,10 @@ device_sweep(const char *run_dir, const unsigned *keep, unsigned n)
 	device_mark(s.mark, run_dir, "");
 	if (r)
 		rc = rtnl_links(r, device_swept, &s);
-	for (unsigned i = 0; i < s.found && rc == 0; i++)
+	for (unsigned i = 0; i < s.found && rc == 0; i++) {
 		rc = rtnl_link_remove(r, s.index[i]);
+		guard_remove(s.name[i]);
+	}
 	rtnl_close(r);
 	return rc == 0 ? (int)s.found : rc;
 }
@@ -379,6 +384,7 @@ device_close(struct device *d)
 
 	if (d->queues == 0)
 		return;
+	guard_remove(d->name);
 	tun_persist(d->queue[0], false);
 	tun_close(d->queues, d->queue);
 	d->queues = 0;

@@ -189,6 +189,7 @@ main_tenants(struct gateway *g)
 			return main_failed(line, rc);
 		}
 		tenant_recall(tenant, &g->config->tenant[t]);
+		tenant_guard(tenant, NULL);
 		g->tenants++;
 	}
 	return true;
@@ -515,6 +516,8 @@ main_tick(struct gateway *g, uint64_t now)
 	next = at < next ? at : next;
 	for (uint32_t t = 0; t < g->tenants; t++) {
 		at = crew_tick(&g->tenant[t], now);
+		next = at < next ? at : next;
+		at = tenant_guard_look(&g->tenant[t], now);
 		next = at < next ? at : next;
 	}
 	if (next == UINT64_MAX)

@@ -216,6 +216,9 @@ reload_apply(struct gateway *g, uint64_t now)
 			publish_next(&tenant->publish, &g->config->tenant[t]);
 			for (unsigned w = 0; w < tenant->config->workers; w++)
 				tenant_ring(tenant, w);
+			caps_raise(CAPS_NETWORK);
+			tenant_guard(tenant, NULL);
+			caps_drop();
 		}
 	}
 	if (g->reload.moving && g->ready)

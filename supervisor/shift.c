@@ -87,6 +87,7 @@ discard(struct tenant *t)
 	caps_raise(CAPS_NETWORK);
 	if (s->config)
 		device_unroute_extra(&t->device, s->config, t->config);
+	tenant_guard(t, NULL);
 	device_narrow(&t->device, t->config->workers);
 	caps_drop();
 	shift_close(t);
@@ -149,6 +150,10 @@ shift_prepare(struct tenant *t, const struct config_tenant *config, uint64_t now
 	}
 	if (rc == 0)
 		s->config = config;	/* from here on its routes are there */
+	if (rc == 0 && t->guarded) {
+		snprintf(why, size, "cannot let pass what the new configuration sends from device %s", t->device.name);
+		rc = tenant_guard(t, config);
+	}
 	for (uint32_t w = 0; rc == 0 && w < config->workers; w++) {
 		snprintf(why, size, "cannot start workers");
 		rc = crew_raise(t, &ground, now);
@@ -325,6 +330,7 @@ settle(struct tenant *t)
 	caps_raise(CAPS_NETWORK);
 	if (s->config)
 		device_unroute_extra(&t->device, s->config, t->config);
+	tenant_guard(t, NULL);
 	if (s->config && s->config->workers != t->config->workers) {
 		store_forget(t->config->name_, t->device.queues);
 		device_narrow(&t->device, t->config->workers);

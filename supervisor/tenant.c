@@ -14,11 +14,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "supervisor/bulletin.h"
+#include "supervisor/caps.h"
 #include "supervisor/child.h"
 #include "supervisor/estate.h"
+#include "supervisor/guard.h"
 #include "supervisor/legacy.h"
 #include "supervisor/log.h"
 #include "supervisor/tenant.h"
+
+#define TENANT_GUARD_LOOK 1000		/* ms between looks at the guard of the sources */
 
 static int
 tenant_bells(struct tenant *t)
@@ -87,6 +91,51 @@ tenant_steer(struct tenant *t)
 			steer_close(&t->steer);
 	}
 	tenant_steer_tell(t, rc, why);
+}
+
+int
+tenant_guard(struct tenant *t, const struct config_tenant *also)
+{
+	char why[128] = "";
+	int rc = t->config->source_guard == CONFIG_SWITCH_OFF ? guard_remove(t->device.name) :
+		 guard_set(t->device.name, t->device.index, t->config, also);
+
+	if (rc == 0) {
+		t->guarded = t->config->source_guard != CONFIG_SWITCH_OFF;
+		bulletin_guard(t->bulletin, t->number, t->guarded ? STATUS_guard_on : STATUS_guard_off, "");
+		return 0;
+	}
+	snprintf(why, sizeof(why), "nf_tables, table nat64d-%s: %s", t->device.name, strerror(-rc));
+	bulletin_guard(t->bulletin, t->number, STATUS_guard_refused, why);
+	log_line(CONFIG_LOG_WARNING, "tenant %s: the kernel does not take the rules for the sources of packets from %s, so a "
+		 "worker that was taken over could send from any address: %s; load the module nf_tables, or write "
+		 "source-guard = off if that shall stay so", t->config->name_, t->device.name, why);
+	return rc;
+}
+
+uint64_t
+tenant_guard_look(struct tenant *t, uint64_t now)
+{
+	uint64_t dropped[3];
+	int rc;
+
+	if (!t->guarded)
+		return UINT64_MAX;
+	if (now < t->guard_at)
+		return t->guard_at;
+	caps_raise(CAPS_NETWORK);
+	rc = guard_dropped(t->device.name, dropped);
+	if (rc == 0) {
+		bulletin_guarded(t->bulletin, t->number, dropped);
+	} else if (rc == -ENOENT) {
+		log_line(CONFIG_LOG_WARNING, "tenant %s: somebody has removed the table nat64d-%s, which guards the sources of "
+			 "packets; making it again", t->config->name_, t->device.name);
+		t->guarded = false;
+		tenant_guard(t, t->shift.phase == SHIFT_NONE ? NULL : t->shift.config);
+	}
+	caps_drop();
+	t->guard_at = now + TENANT_GUARD_LOOK;
+	return t->guard_at;
 }
 
 /* The region and the device of a predecessor are ours, as far as there are any. */

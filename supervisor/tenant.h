@@ -28,6 +28,8 @@ struct tenant {
 	struct region region;
 	struct publish publish;
 	struct steer steer;
+	bool guarded;			/* the kernel looks at the sources of what comes from the device */
+	uint64_t guard_at;		/* ms of CLOCK_MONOTONIC: when to look at it again */
 	int bell[CONFIG_MAX_WORKERS];		/* eventfds */
 	const char *program;			/* nat64-worker */
 	struct crew crew;
@@ -73,6 +75,16 @@ int tenant_steer_make(struct steer *s, const struct crew_ground *ground, char *w
 /* Tell the world: 0 steered, -errno refused, as why says, or TENANT_STEER_OFF: nobody asked for it. */
 #define TENANT_STEER_OFF 1
 void tenant_steer_tell(const struct tenant *t, int rc, const char *why);
+
+/*
+ * Have the kernel let pass from the device what t->config may send and, while the tenant changes, what `also` may; NULL: nobody
+ * else. Says how it went. Should: hold CAP_NET_ADMIN. Returns 0 when that is what the kernel does now or when nobody asked for
+ * it, or -errno.
+ */
+int tenant_guard(struct tenant *t, const struct config_tenant *also);
+
+/* Is the guard still there? Else it is made again; and what it has counted is told. Returns when to look again. */
+uint64_t tenant_guard_look(struct tenant *t, uint64_t now);
 
 /* Wake worker w. */
 void tenant_ring(const struct tenant *t, unsigned w);

@@ -396,6 +396,10 @@ upgrade_roll(struct gateway *g, uint64_t now)
 
 	log_line(CONFIG_LOG_INFO, "nat64d %s has taken over from %s; replacing all processes%s", NAT64_VERSION, g->upgrade.from,
 		 g->upgrade.moving ? ", and all tables, for they are laid out otherwise" : "");
+	caps_raise(CAPS_NETWORK);
+	for (uint32_t t = 0; t < g->tenants; t++)
+		tenant_guard(&g->tenant[t], NULL);	/* the one before may not have known of it */
+	caps_drop();
 	wrong = g->upgrade.moving ? upgrade_move(g, now) : NULL;
 	if (wrong)
 		return wrong;

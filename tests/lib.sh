@@ -298,6 +298,7 @@ host()
 	ip -n "n64t-$$-gateway" -o link show | sed 's/^[0-9]*: //'
 	ip -4 -n "n64t-$$-gateway" route show table all | sort
 	ip -6 -n "n64t-$$-gateway" route show table all | sed 's/ expires [0-9]*sec//' | sort
+	ns gateway nft list ruleset
 	find "${RUN:-$T/run}" -mindepth 1 2>/dev/null || true
 }
 
@@ -418,10 +419,25 @@ running()
 	[ "$(worker_pids | wc -w)" = "$1" ]
 }
 
-# law1 - every packet read has exactly one verdict, and what was handed over has arrived
+# law1 - every packet read has exactly one verdict, what was handed over has arrived, and no honest worker sent anything
+# that the source guard dropped
 law1()
 {
 	wait_for 5 law1_now
+	[ "$(guard_drops 4) $(guard_drops 6)" = '0 0' ]
+}
+
+# guard_drops 4|6 - how many packets of this family the source guard has dropped, as the kernel counts
+guard_drops()
+{
+	guard_counter "spoofed$1"
+}
+
+# guard_counter NAME - of the source guards' counters with this name, the sum
+guard_counter()
+{
+	ns gateway nft -j list counters |
+		pick "sum(c['counter']['packets'] for c in d['nftables'] if c.get('counter', {}).get('name') == '$1')"
 }
 
 law1_now()

@@ -19,7 +19,7 @@ MAY = {  # room: rooms it may include
 }
 OWNED = {  # library header: rooms (or files) that may include it
     r"libmnl/.*|linux/(rt)?netlink\.h|linux/if_(addr|link|tun)\.h": "supervisor",
-    r"linux/bpf\.h": "supervisor",
+    r"linux/bpf\.h|linux/netfilter.*": "supervisor",
     r"cap-ng\.h": "supervisor supervisor/birth",
     r"ini\.h": "supervisor",
     r"ck_.*": "shm/atomic.h",

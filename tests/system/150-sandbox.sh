@@ -159,6 +159,64 @@ ctl_continued()
 	[ "$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)" = "$pid" ]
 }
 
+# A stranger with the device's name: it is root's, also while nobody holds a queue.
+strangers()
+{
+	ns gateway python3 -c 'import fcntl, os, struct, sys
+tun = os.open("/dev/net/tun", os.O_RDWR)
+os.setresuid(65534, 65534, 65534)
+try: fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"nat64", 0x1101))
+except PermissionError: sys.exit(0)
+sys.exit("attached")'
+}
+
+# Everything a worker might try, each row once; "covered by" is checked: that test must exist and say so.
+table()
+{
+	local row what file word rc=0
+
+	while IFS='|' read -r row what file word; do
+		if [ "$file" = - ]; then
+			echo "row $row: $what: NOT COVERED: $word"
+		elif grep -v '^[[:blank:]]*[0-9]*|' "$top/$file" | grep -cF -- "$word" >"$T/matches"; then
+			echo "row $row: $what: covered by $file, \"$word\""
+		else
+			echo "row $row: $what: $file has no \"$word\""
+			rc=1
+		fi
+	done <<-'END'
+		1|every system call number|tests/unit/test_sandbox.c|cmocka_unit_test(every_number)
+		2|every number of x32|tests/unit/test_sandbox.c|x32 call
+		3|every number of i386|tests/unit/test_sandbox.c|i386 call
+		4|read from any other descriptor|tests/unit/test_sandbox.c|behind(reads, fd)
+		5|write to any other descriptor|tests/unit/test_sandbox.c|behind(writes, fd)
+		6|ppoll of more|tests/unit/test_sandbox.c|behind(polls, n)
+		7|ioctl of the queue|tests/unit/test_sandbox.c|"TUNSETQUEUE"
+		8|memory, executable or not|tests/unit/test_sandbox.c|"mprotect executable"
+		9|files, memfds, seals|tests/unit/test_sandbox.c|"open_by_handle_at"
+		10|sockets of all families|tests/unit/test_sandbox.c|"socket vsock"
+		11|processes and programs|tests/unit/test_sandbox.c|"execveat"
+		12|signals, ptrace, others' memory|tests/unit/test_sandbox.c|"process_vm_readv"
+		13|io_uring, bpf, perf, keys|tests/unit/test_sandbox.c|"io_uring_setup"
+		14|namespaces, mounts, filters|tests/unit/test_sandbox.c|"pivot_root"
+		15|the same with no filter|tests/unit/test_sandbox.c|cmocka_unit_test(without_the_filter)
+		16|what /proc says of every child|tests/system/150-sandbox.sh|check 'filter, capabilities, uid'
+		17|descriptors and mappings|tests/system/150-sandbox.sh|check 'descriptors of a worker'
+		18|namespaces and an empty root|tests/system/150-sandbox.sh|check 'namespaces and root'
+		19|SIGSTOP and SIGCONT|tests/system/150-sandbox.sh|check 'SIGSTOP and SIGCONT of workers'
+		19|suspend, freezer, gdb|-|needs a machine that suspends; no gdb may attach: test_birth.c
+		20|other C libraries, malloc options, 24 h|-|one C library is installed here
+		21|no dead row in the filter|tests/system/152-filter-rows.sh|missed "$row"
+		22|hostile memory under nat64d and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write
+		23|spoofed packets|tests/system/155-guard.sh|2,000 spoofed packets: none passes
+		23|GSO headers|-|no queue is opened with them
+		24|a stranger attaches to the device|tests/system/150-sandbox.sh|check 'strangers do not get at the device'
+		25|ctl writes to what it maps|tests/unit/test_birth.c|cmocka_unit_test(maps_of_ctl)
+		25|ctl makes it writable|tests/unit/test_memory.c|assert_int_equal(mprotect(map
+	END
+	return $rc
+}
+
 net_up
 WORKERS=2 config
 begin
@@ -172,5 +230,8 @@ check 'one namespace with nothing in it' nowhere
 check 'the sandbox is told' told
 check 'SIGSTOP and SIGCONT of workers' continued
 check 'SIGSTOP and SIGCONT of nat64-ctld' ctl_continued
+check 'strangers do not get at the device' strangers
 check 'law 1' law1
+check 'the table names tests that exist' table
+sed 's/^/    /' "$T/out"
 finish

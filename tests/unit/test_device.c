@@ -1,4 +1,4 @@
-// links: supervisor/device.o supervisor/tun.o supervisor/rtnl.o supervisor/sysctl.o supervisor/address.o supervisor/log.o -lmnl
+// links: supervisor/device.o supervisor/guard.o supervisor/nft.o supervisor/tun.o supervisor/rtnl.o supervisor/sysctl.o supervisor/address.o supervisor/log.o -lmnl
 /*
  * test_device.c - ranges are cut into routes without gap or overlap; and, as root, a device comes and goes
  *

@@ -128,6 +128,38 @@ row("globally reachable exceptions inside 192.0.0.0/24", "RFC 6890",
     config=["prefix = fd64::/96", "pool = 198.18.0.1", "allow = 9.9.9.9/32"])
 
 
+# Entries of the IANA registry that lie within another one, and those that are globally reachable and so are not refused.
+WITHIN = ["192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/32", "192.0.0.171/32", "192.88.99.2/32", "255.255.255.255/32"]
+REACHABLE = ["192.0.0.9/32", "192.0.0.10/32", "192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24"]
+for length, prefix in PREFIXES.items():
+    for text in WITHIN + REACHABLE:
+        net = ipaddress.IPv4Network(text)
+        row(f"{text} in a /{length}", "RFC 6890", *[(refused if text in WITHIN else allowed)(str(a), prefix)
+                                                    for a in sorted({net[0], net[-1]})],
+            config=[f"prefix = {prefix}", "pool = 198.18.0.1", "allow = 9.9.9.9/32"])
+    row(f"the own pool in a /{length} without hairpinning", "hairpin",
+        drop(in6(dst=embed("198.18.0.1", prefix)) / UDP(sport=5000, dport=53), "hairpin_off"),
+        config=[f"prefix = {prefix}", "pool = 198.18.0.1", "hairpin = no", "allow = 198.18.0.0/15"])
+
+# The IANA IPv6 registry as sources: first and last address of each entry. What can be no host's address is refused whatever
+# `source` says; the others are sources like any, which the operator names or not.
+NO_SOURCE = ["::/128", "::1/128", "::ffff:0:0/96", "fe80::/10", "ff00::/8"]
+SOURCES = ["64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128",
+           "2001:2::/48", "2001:3::/32", "2001:4:112::/48", "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32",
+           "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7"]
+for text in NO_SOURCE + SOURCES:
+    net = ipaddress.IPv6Network(text)
+    for src in sorted({net[0], net[-1]}):
+        packet = in6(src=str(src)) / UDP(sport=5000, dport=53)
+        if text in NO_SOURCE:
+            row(f"IPv6 source {src} of {text}", "RFC 6890", drop(packet, "source_illegal"), config="source = any")
+        else:
+            row(f"IPv6 source {src} of {text}", "RFC 6890",
+                send(packet, "translated", lambda p: out4() / UDP(sport=p.a, dport=53), learn="a"), config="source = any")
+            row(f"IPv6 source {src} of {text}, not named", "RFC 7269 uRPF", drop(packet, "source_denied"),
+                config="source = 2a00:1::/32")
+
+
 def fate(ip4, verdict, prefix=PREFIX):
     packet = in6(dst=embed(ip4, prefix)) / UDP(sport=5000, dport=53)
     if verdict == "translated":

@@ -1,0 +1,88 @@
+/*
+ * hostile.c - a worker that was taken over: on a datagram that says SPOOF it sends 100 of each family from wrong sources
+ *
+ * Linked into a nat64-worker of the tests with -Wl,--wrap=nat64_translate, so that birth, sandbox and filter are the real
+ * ones, and this is what they leave to an attacker. The sources: neighbours of pool and prefix by one address, hosts that
+ * the gateway serves, and any others. Every packet would be delivered: to port 9998 of the server and of the client.
+ */
+#include <string.h>
+#include <unistd.h>
+#include "supervisor/birth/heritage.h"
+#include "worker/xlat/nat64.h"
+
+#define HOSTILE_PACKETS 100		/* of each family; many more at once, and it would be found stuck */
+#define HOSTILE_PORT 9998
+
+enum nat64_verdict __real_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+enum nat64_verdict __wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+
+static void
+put32(uint8_t *b, uint32_t v)
+{
+	for (unsigned i = 0; i < 4; i++)
+		b[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+/* A sum of IPv4's header; the UDP checksum is 0, which says that there is none. */
+static void
+send4(uint32_t source)
+{
+	uint8_t p[28] = { 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17, [20] = HOSTILE_PORT >> 8, HOSTILE_PORT & 255,
+			  HOSTILE_PORT >> 8, HOSTILE_PORT & 255, 0, 8 };
+	uint32_t sum = 0;
+
+	put32(p + 12, source);
+	put32(p + 16, 0xcb007102);			/* 203.0.113.2 */
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	p[10] = (uint8_t)(sum >> 8);
+	p[11] = (uint8_t)sum;
+	if (write(HERITAGE_QUEUE, p, sizeof(p)) < 0)
+		_exit(9);
+}
+
+/* Whoever counts it looks before the checksum is. */
+static void
+send6(const uint8_t source[16])
+{
+	static const uint8_t client[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 2 };
+	uint8_t p[48] = { 0x60, 0, 0, 0, 0, 8, 17, 64, [40] = HOSTILE_PORT >> 8, HOSTILE_PORT & 255, HOSTILE_PORT >> 8,
+			  HOSTILE_PORT & 255, 0, 8, 1, 1 };
+
+	memcpy(p + 8, source, 16);
+	memcpy(p + 24, client, 16);
+	if (write(HERITAGE_QUEUE, p, sizeof(p)) < 0)
+		_exit(9);
+}
+
+static void
+spoof(void)
+{
+	static const uint32_t near4[] = { 0xc6336407, 0xc6336420, 0xc6336401, 0xcb007103, 0x0a000001, 0xc6336400 };
+	static const uint8_t near6[][16] = {
+		{ 0, 0x64, 0xff, 0x9b, [11] = 1, [15] = 1 },		/* just behind 64:ff9b::/96 */
+		{ 0, 0x64, 0xff, 0x9a, 0xff, 0xff, [15] = 1 },
+		{ 0x20, 0x01, 0x0d, 0xb8, 0, 2, [15] = 2 },		/* another host */
+		{ 0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 9 },		/* a neighbour of the client */
+	};
+	static uint32_t x = 1;
+
+	for (unsigned i = 0; i < HOSTILE_PACKETS; i++) {
+		uint8_t any6[16] = { 0x20, 0x02 };
+
+		x = x * 1664525 + 1013904223;
+		put32(any6 + 4, x);
+		send4(i < sizeof(near4) / sizeof(near4[0]) ? near4[i] : 0x08000000 | (x >> 8));
+		send6(i < sizeof(near6) / sizeof(near6[0]) ? near6[i] : any6);
+	}
+}
+
+enum nat64_verdict
+__wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
+{
+	if (packet->data[0] >> 4 == 6 && packet->data[6] == 17 && memmem(packet->data, packet->len, "SPOOF", 5))
+		spoof();
+	return __real_nat64_translate(n, packet, now);
+}

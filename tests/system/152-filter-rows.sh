@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# 152-filter-rows.sh - no row of the workers' filter is dead: without any one of them ordinary work kills a worker
+#
+# tests/stress/narrow.c is the real worker, but for one row. A row that nobody needs would let it live.
+source "$(dirname "$0")/../lib.sh"
+
+real=$B
+
+# rows - the calls of worker/syscalls.def, one a line, as "NUMBER CALL ARGUMENT"
+rows()
+{
+	sed -n 's/^CALL\(_ARG\)\?(\([a-z_]*\),\(.*\)$/\2 \3/p' "$top/worker/syscalls.def" | awk '{ print NR - 1, $0 }'
+}
+
+# What workers do in ordinary life: packets, packets for each other, rest, and the end.
+work()
+{
+	local i
+
+	for i in {1..8}; do
+		peer client send "$SERVER" 7 "hello $i"
+		ns client ping -6 -n -c 1 -W 1 "$SERVER"
+	done
+	ctl restart
+}
+
+# missed ROW - the row's absence kills a worker
+missed()
+{
+	B=$T/bin$1
+	mkdir "$B"
+	cp "$real/nat64d" "$real/nat64-ctld" "$real/nat64ctl" "$B"
+	cp "$real/tests/stress/narrow/nat64-worker" "$B"
+	: >"$T/gateway-nat64d.log"
+	start gateway "$B/nat64d" -c "$T/nat64.ini"
+	cp "$T/pid" "$T/nat64d.pid"
+	wait_for 20 said_or_ready
+	work >"$T/work" 2>&1 || true
+	wait_for 10 grep -q sigsys "$T/gateway-nat64d.log"
+	gateway_stop || true
+}
+
+said_or_ready()
+{
+	grep -qE 'nat64d: ready|sigsys' "$T/gateway-nat64d.log"
+}
+
+net_up
+WORKERS=2 config 'steering = off'
+echo_server server 203.0.113.2 7
+while read -r row call; do
+	case $call in
+	clock_gettime*) echo "row $row, clock_gettime: missed only where the vDSO does not serve the clock" ;;
+	*) check "row $row, ${call%%\"*}" missed "$row" ;;
+	esac
+	if [ -e "/proc/$(cat "$T/nat64d.pid")" ]; then
+		gateway_stop || true
+	fi
+done < <(rows)
+finish
