@@ -31,7 +31,7 @@ struct record {
 	uint8_t proto;			/* enum nat64_proto */
 	uint8_t tcp;			/* atomic; inline session: enum tcpname */
 	uint8_t flags;			/* atomic; enum record_flag bits */
-	uint8_t via;			/* inline session: number of the prefix that its IPv6 host uses */
+	uint8_t via;			/* inline session: number of the prefix that its IPv6 host uses; stays when it ends */
 	uint32_t remote4;		/* inline session: the IPv4 host and its port (0 for ICMP) */
 	uint16_t remote_port, pad2;
 	uint32_t sessions;		/* atomic; sessions of this binding, the inline one included */

@@ -205,6 +205,14 @@ gateway_start()
 	grep -q 'nat64d: ready' "$T/gateway-nat64d.log" || { cat "$T/gateway-nat64d.log"; return 1; }
 }
 
+# hasty N - for workers from now on a second is N (60 or 600); gateway_start comes later
+hasty()
+{
+	mkdir "$T/bin"
+	cp "$B/nat64d" "$B/nat64-ctld" "$B/nat64ctl" "$B/tests/stress/hasty-$1/nat64-worker" "$T/bin"
+	B=$T/bin
+}
+
 gateway_settled()
 {
 	grep -q 'nat64d: ready' "$T/gateway-nat64d.log" || gone "$(cat "$T/nat64d.pid")"
@@ -399,6 +407,24 @@ echo_server()
 {
 	start "$1" python3 "$top/tests/net.py" serve "$2" "$3"
 	wait_for 5 listening "$1" "$3"
+}
+
+# clat_start - give the client a CLAT (RFC 6877), for programs that speak only IPv4: their 192.0.0.1 is 2001:db8:1:64::1 for
+# the gateway. tayga takes no documentation address in 64:ff9b::/96, so the tenant needs another prefix: $CLAT_PREFIX.
+CLAT_PREFIX=2001:db8:64::/96
+clat_start()
+{
+	printf '%s\n' 'tun-device clat' 'ipv4-addr 192.0.0.2' 'ipv6-addr 2001:db8:1:64::2' "prefix $CLAT_PREFIX" \
+		'map 192.0.0.1 2001:db8:1:64::1' "data-dir $T" >"$T/tayga.conf"
+	ns client tayga -c "$T/tayga.conf" --mktun
+	ns client sysctl -qw net.ipv6.conf.all.forwarding=1
+	ip -n "n64t-$$-client" link set clat mtu 1480 up
+	ip -n "n64t-$$-client" addr add 192.0.0.1/32 dev clat
+	ip -n "n64t-$$-client" route add default dev clat
+	ip -n "n64t-$$-client" route add 2001:db8:1:64::/64 dev clat
+	ip -n "n64t-$$-gateway" route add 2001:db8:1:64::/64 via 2001:db8:1::2
+	start client tayga -c "$T/tayga.conf" --nodetach
+	wait_for 10 ns client ping -n -c 1 -W 1 203.0.113.2
 }
 
 # ping_server [NAMESPACE] - one echo to the server and back

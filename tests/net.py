@@ -9,8 +9,6 @@
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
   drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second; until killed
   embed PREFIX/LENGTH IPV4       the IPv4 address in the prefix, RFC 6052
-  stun ADDRESS PORT OTHER PORT2  answer from either address and either port, as asked to (RFC 5780); until killed
-  nat ADDRESS PORT OTHER PORT2   which mapping and which filtering is between us and them? (the IPv6 forms of the same)
   seen ADDRESS PORT LPORT        connect from LPORT, print the address and port that the peer sees
   opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
   large ADDRESS PORT SIZE N      N datagrams of so many bytes, one after the other; print how many came back as they were
@@ -135,44 +133,6 @@ def embed(prefix, ip4):
         octets[at] = b
         at += 1
     print(ipaddress.ip_address(bytes(octets)))
-
-
-def stun(address, port, other, port2):
-    places = {"same": (address, int(port)), "port": (address, int(port2)), "other": (other, int(port)),
-              "both": (other, int(port2))}
-    sockets = {}
-    for name, place in places.items():
-        sockets[name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sockets[name].bind(place)
-    print("ready", flush=True)
-    while True:
-        for s in select.select(list(sockets.values()), [], [])[0]:
-            data, who = s.recvfrom(1000)
-            answer = sockets[data.decode()] if s is sockets["same"] else s
-            answer.sendto(b"%s %d" % (who[0].encode(), who[1]), who)
-
-
-def nat(address, port, other, port2):
-    def ask(s, where, what):
-        for _ in range(2):
-            s.sendto(what.encode(), where)
-            try:
-                return s.recvfrom(1000)
-            except TimeoutError:
-                pass
-        return None, None
-
-    first, places = (address, int(port)), [(address, int(port)), (address, int(port2)), (other, int(port)), (other, int(port2))]
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as t:
-        s.settimeout(0.5)
-        t.settimeout(0.5)
-        print("mapping", "endpoint-independent" if len({ask(s, p, "same")[0] for p in places}) == 1 else "dependent")
-        if ask(t, first, "same")[0] is None:
-            print("no answer")
-        elif ask(t, first, "both")[0] is not None:
-            print("filtering endpoint-independent")
-        else:
-            print("filtering", "address-dependent" if ask(t, first, "port")[0] else "address- and port-dependent")
 
 
 def from_port(address, local, port):

@@ -36,6 +36,14 @@ check binutils        readelf, nm: lint
 check pkg-config      tests nat64.pc
 check iperf3          throughput both ways
 check traceroute      every hop must be seen
+check mtr-tiny        likewise, again and again
+check tayga           a CLAT (RFC 6877): programs that speak only IPv4
+check stun-client     asks how the gateway maps and filters
+check stun-server     answers it
+check python3-pyftpdlib  an FTP server
+check sip-tester      telephone calls
+check openssh-client  a connection that is idle for hours
+check openssh-server  its other end
 check tcpdump         proof that a packet did not leave
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
@@ -88,7 +96,8 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"
-for service in nginx unbound prometheus; do
-	[[ " ${missing[*]} " == *" $service "* ]] || continue
+for service in nginx unbound prometheus stun-server=stun tayga openssh-server=ssh; do
+	[[ " ${missing[*]} " == *" ${service%=*} "* ]] || continue
+	service=${service#*=}
 	systemctl disable "$service" 2>/dev/null || update-rc.d "$service" disable || true
 done

@@ -292,6 +292,8 @@ class Binding:
         self.addr = self.port = None  # (T, t); None while nothing has shown them
         self.static = False
         self.sessions = {}  # (remote address, remote port) -> Session
+        self.leads = None   # the remote end of the session that says under which prefix strangers are seen
+        self.via = None     # that prefix; also when that session is gone
 
 
 class Session:
@@ -437,6 +439,7 @@ class Reference:
                     s.state, s.expires = TRANS, self.now + self.config.timer["closing"]
                     self.probes.append(self.probe(b, remote, s))
             b.sessions = {r: s for r, s in b.sessions.items() if s.expires > self.now}
+            b.leads = b.leads if b.leads in b.sessions else None
             if had and not b.sessions and not b.static:
                 del self.by_host[key]
                 if b.addr:
@@ -493,6 +496,7 @@ class Reference:
             if b.proto == "tcp" and tcp_event(flags) != "SYN":
                 return via
             s = b.sessions[remote] = Session(via)
+            b.leads = b.leads or remote
             if b.proto == "tcp":
                 s.state, timer = (V6_INIT if side == 6 else V4_INIT), "opening"
                 if side == 6 and self.kept.pop((*remote, b.addr, b.port), None):
@@ -505,6 +509,8 @@ class Reference:
             timer = b.proto if side == 6 or self.config.inbound else None
         if side == 6:
             s.via = via
+        if b.leads == remote:
+            b.via = s.via
         if timer:
             s.expires = self.now + self.config.timer[timer]
         return s.via
@@ -728,7 +734,7 @@ class Reference:
         via = first
         if b:
             s = b.sessions.get((p.src, rport))
-            via = s.via if s else first
+            via = s.via if s else b.via or first
         fates = []
         refused = not b or self.config.dependent and not b.static and p.src not in [r[0] for r in b.sessions]
         if refused or self.bad_source4(p.src, via) or \

@@ -1,12 +1,10 @@
 /*
- * hasty.c - a worker for which a second is a minute, so that timers which last minutes run out in a test
+ * hasty.c - a worker for which a second is many (HASTE), so that timers which last minutes or hours run out in a test
  *
  * Linked into a nat64-worker of the tests with -Wl,--wrap=..., so that everything else is the real worker. Time still
  * never steps back, and all of the table's time passes through these four.
  */
 #include "worker/xlat/nat64.h"
-
-#define HASTE 60
 
 enum nat64_verdict __real_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
 enum nat64_verdict __wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);

@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
-# 065-filtering.sh - what an application finds out about the gateway (RFC 5780), and two hosts that open to each other
+# 065-filtering.sh - what an application finds out about the gateway, and two hosts that open to each other
+#
+# The application is a STUN client (RFC 3489). The answers name the server's other address, which is an IPv4 address, so
+# the client is one that speaks IPv4, behind a CLAT, as on a mobile telephone. The CLAT takes only what comes from its own
+# prefix, although that is the tenant's second one.
 source "$(dirname "$0")/../lib.sh"
 
-# behaviour MAPPING FILTERING - does a client find both?
+# behaviour FILTERING STATUS - does a client find this out, and that its mapping depends on nobody? A status of its own for
+# each filtering says it too. What the client sends to its own pool address comes back either way.
 behaviour()
 {
-	expect "mapping $1" "filtering $2" -- peer client nat "$SERVER" 3478 64:ff9b::203.0.113.3 3479
+	exits "$2" ns client timeout 20 stun 203.0.113.2
+	expect "Independent Mapping, $1 Filter" 'will hairpin' -- cat "$T/said"
 }
 
 filtering()
 {
-	config "filtering = $1"
+	config "filtering = $1" "prefix = 64:ff9b::/96" "prefix = $CLAT_PREFIX"
 	kill -HUP "$(cat "$T/nat64d.pid")"
 	wait_for 5 filtering_is "$1"
 }
@@ -66,18 +72,18 @@ death()
 }
 
 net_up
-config
+config 'prefix = 64:ff9b::/96' "prefix = $CLAT_PREFIX"
 echo_server server 203.0.113.2 7
-start server python3 "$top/tests/net.py" stun 203.0.113.2 3478 203.0.113.3 3479
-wait_for 5 grep -q ready "$T/server-python3.log"
+start server stund -h 203.0.113.2 -a 203.0.113.3
 begin
-check 'endpoint-independent' behaviour endpoint-independent endpoint-independent
+check 'a CLAT' clat_start
+check 'endpoint-independent' behaviour Independent 2
 check 'a reload' filtering address-dependent
-check 'address-dependent' behaviour endpoint-independent address-dependent
+check 'address-dependent' behaviour 'Address Dependent' 4
 check 'simultaneous open' simultaneous
 check 'a SYN that nobody answers' unanswered
 check 'a worker dies while a SYN waits' death
 check 'back again' filtering endpoint-independent
-check 'endpoint-independent, again' behaviour endpoint-independent endpoint-independent
+check 'endpoint-independent, again' behaviour Independent 2
 check 'law 1' law1
 finish

@@ -54,11 +54,31 @@ row("two prefixes: the answer comes from the one that was used, and a change is 
     count(bindings=1, sessions=2),
     config=["prefix = 64:ff9b::/96", "prefix = 2001:db8:64::/48", "source = 2001:db8:1::/48"])
 
-row("a third host without a session is seen under the first prefix", "RFC 6146 3.5.4",
-    send(in6(dst=embed(R, "2001:db8:64::/48")) / UDP(sport=5000, dport=53), "translated",
-         lambda p: out4() / UDP(sport=p.a, dport=53), learn="a"),
-    send(answer(R2), "translated", out6(R2) / UDP(sport=53, dport=5000)),
-    config=["prefix = 64:ff9b::/96", "prefix = 2001:db8:64::/48", "source = 2001:db8:1::/48"])
+# A host may know one of the prefixes only: a CLAT drops what comes from another one.
+TWO = ["prefix = 64:ff9b::/96", "prefix = 2001:db8:64::/48", "source = 2001:db8:1::/48"]
+OTHER = "2001:db8:64::/48"
+
+
+def by(prefix, dst=R):
+    return send(in6(dst=embed(dst, prefix)) / UDP(sport=5000, dport=53), "translated",
+                lambda p: out4(dst=dst) / UDP(sport=p.a, dport=53), learn="a")
+
+
+def seen(src, prefix):
+    return send(answer(src), "translated", out6(embed(src, prefix)) / UDP(sport=53, dport=5000))
+
+
+row("two prefixes: a stranger is seen under the one that the host uses", "RFC 6146 3.5.4", by(OTHER), seen(R2, OTHER),
+    config=TWO)
+row("two prefixes: a stranger is seen under the one of the first session", "RFC 6146 3.5.4", by(OTHER), by(PREFIX, R2),
+    seen(HOP, OTHER), config=TWO)
+row("two prefixes: a stranger is seen under the one that the host has changed to", "RFC 6146 3.5.4", by(OTHER), by(PREFIX),
+    seen(R2, PREFIX), config=TWO)
+row("two prefixes: the first session has ended, and a stranger is seen under its prefix all the same", "RFC 6146 3.5.4",
+    by(OTHER), wait(200), by(PREFIX, R2), wait(100), count(sessions=1), seen(HOP, OTHER), config=TWO)
+row("two prefixes: a stranger is seen under the first one by a service that has sent to nobody", "RFC 6146 3.5.4",
+    send(in4(R2) / UDP(sport=7, dport=53), "translated", out6(R2) / UDP(sport=7, dport=5000)),
+    config=[*TWO, f"static = udp {POOL}:53 [{A}]:5000"])
 
 for name, dst in [("outside every prefix", "2001:db8:9::1"), ("next to the prefix", "64:ff9b:0:0:0:1::1"),
                   ("multicast", "ff0e::1")]:

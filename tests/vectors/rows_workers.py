@@ -113,6 +113,50 @@ def error_comes_back(c, s):
 
 row("a hairpin error finds its way back over two workers", "RFC 6146 3.8",
     *[error_comes_back(c, s) for c in range(12, 16) for s in range(6)], config=[WORKERS, *SERVICES])
+
+# Bindings that nobody configured: six hosts, each known to the others by the port that it has at the server
+def open_at(layer, n):
+    return anywhere(in6(HOSTS[n]) / layer(dport=53), "translated",
+                    lambda p: out4() / layer(sport=getattr(p, f"h{n}"), dport=53), learn=f"h{n}")
+
+
+def meet(layer, n, m, verdict="translated"):
+    return anywhere(lambda p: in6(HOSTS[n], POOL) / layer(dport=getattr(p, f"h{m}")), verdict,
+                    verdict == "translated" and (lambda p: out6(POOL, HOSTS[m], hlim=62) / layer(
+                        sport=getattr(p, f"h{n}"), dport=5000)) or None, hops=2)
+
+
+def complain(layer, n, m, who):
+    """m, or a router on the way to it, about what n has sent."""
+    return anywhere(lambda p: in6(who, POOL) / error6(1, 4, out6(POOL, HOSTS[m], hlim=62) / layer(
+                        sport=getattr(p, f"h{n}"), dport=5000)), "translated",
+                    lambda p: out6(POOL, HOSTS[n], hlim=62) / error6(1, 4, in6(HOSTS[n], POOL, hlim=62) / layer(
+                        dport=getattr(p, f"h{m}"))), hops=2)
+
+
+def udp(sport=5000, dport=5000):
+    return UDP(sport=sport, dport=dport) / HELLO
+
+
+def syn(sport=5000, dport=5000):
+    return TCP(sport=sport, dport=dport, flags="S")
+
+
+PAIRS = [(n, m) for n in range(6) for m in range(6) if n != m]
+for filtering in ("endpoint-independent", "address-dependent"):
+    config = [WORKERS, f"filtering = {filtering}", "tcp-incoming-syn = drop"]
+    for layer in (udp, syn):
+        # Who has sent to the pool address is open to it, so only the first of each three is refused.
+        strangers = [meet(layer, n, n + 3, "filtered") for n in range(3)] if filtering == "address-dependent" else []
+        row(f"hairpin over two workers, {filtering}: {layer.__name__} and errors about it", "RFC 6146 3.8; RFC 4787 REQ-9",
+            *[open_at(layer, n) for n in range(6)], *strangers, *[meet(layer, n, n - 3) for n in range(3, 6)],
+            *[meet(layer, *pair) for pair in PAIRS],
+            *[complain(layer, *pair, who) for pair in PAIRS for who in (HOSTS[pair[1]], ROUTER)],
+            count(bindings=6, sessions=36), handed(100, 300), config=config)
+    row(f"hairpin over two workers, {filtering}: echo", "RFC 5508 REQ-7",
+        *[anywhere(in6(HOSTS[n], POOL) / echo6(77, reply=reply), "translated",
+                   out6(POOL, HOSTS[n], hlim=62) / echo6(77, reply=reply)) for n in range(6) for reply in (False, True)],
+        count(bindings=6, sessions=6), handed(12, 12), config=config)
 row("a successor goes on with its predecessor's shards, and with no other", "availability",
     *[step for n, host in enumerate(HOSTS) for step in (udp_of(host, n),)], restart(1),
     *[step for n, host in enumerate(HOSTS) for step in (reply_to(host, n),)], count(bindings=24, sessions=24),

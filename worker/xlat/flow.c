@@ -149,6 +149,16 @@ refresh(const struct nat64 *n, const struct flow *f, const struct session_place 
 		atomic_store_32(at->expires, expires);
 }
 
+/*
+ * The prefix under which a host sees a remote end that it has not sent to: that of the binding's inline session, or of the
+ * last it had; the first prefix where there was none.
+ */
+static uint8_t
+usual_via(const struct shard *s, const struct flow *f)
+{
+	return f->slot == FLOW_NO_SLOT ? 0 : s->records[f->slot].via;
+}
+
 /* From the IPv4 side: the IPv6 host will see the source under prefix `via`; may it? Sets f->via then. */
 static bool
 may_come(const struct nat64 *n, struct flow *f, uint8_t via)
@@ -219,7 +229,7 @@ flow_bind(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 		return NAT64_no_binding;
 	if (f->slot != FLOW_NO_SLOT)
 		number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
-	if (number == SESSION_NONE && !may_come(n, f, 0))
+	if (number == SESSION_NONE && !may_come(n, f, usual_via(s, f)))
 		return NAT64_source_illegal;
 	if (number == SESSION_NONE)
 		return lets_in(n, f) ? begin(n, f, p, now) : NAT64_filtered;
@@ -246,7 +256,7 @@ flow_follow(const struct nat64 *n, struct flow *f)
 	number = session_find(s, n->secret->index_key, (uint32_t)f->slot, f->remote4, f->remote_port);
 	if (number == SESSION_NONE && f->proto != NAT64_TCP)
 		return NAT64_no_session;
-	if (!may_come(n, f, number == SESSION_NONE ? 0 : *session_place(s, (uint32_t)f->slot, number).via))
+	if (!may_come(n, f, number == SESSION_NONE ? usual_via(s, f) : *session_place(s, (uint32_t)f->slot, number).via))
 		return NAT64_source_illegal;
 	return number != SESSION_NONE || lets_in(n, f) ? NAT64_translated : NAT64_filtered;
 }
