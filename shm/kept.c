@@ -3,7 +3,8 @@
  *
  * A packet is here once `until` is stored, and gone once it is 0; whoever dies in between has kept it whole or not at
  * all. The maps of places in use and of packets due are private and made anew by a successor, who finds who was
- * called by its `until`, which lies in the past then. Looking for what is due costs one look at each packet a second;
+ * called by its `until`, which lies in the past then. So is what they are counted by, and when they are due: a sibling
+ * that changes a line costs at most that packet. Looking for what is due costs one look at each packet a second;
  * being called, one at each packet. Both are bounded by a store that is small by design, and a source that fills its
  * quarter of it has nothing of the others.
  * Must never: believe a number found in the region; keep a packet without an end to its stay.
@@ -46,6 +47,18 @@ next(const uint64_t *map, uint32_t i, uint32_t n)
 	return KEPT_NONE;
 }
 
+/* What lies at this place is kept, and counted. */
+static void
+know(struct kept_store *k, uint32_t place, const struct kept *line, uint32_t until)
+{
+	const struct kept_known known = { until, line->about % KEPT_ABOUTS, line->source, line->kin.fate };
+
+	set(k->used, place);
+	k->known[place] = known;
+	k->of_source[known.source]++;
+	k->of_about[known.about]++;
+}
+
 void
 kept_open(struct kept_store *k, void *region, const struct layout *l, unsigned w)
 {
@@ -54,12 +67,12 @@ kept_open(struct kept_store *k, void *region, const struct layout *l, unsigned w
 		.packets = (uint8_t *)layout_at(region, l->kept_packets) + (size_t)w * l->g.kept * l->buffer_stride,
 		.n = l->g.kept, .stride = l->buffer_stride, .packet_size = l->g.packet_size,
 	};
-	for (uint32_t i = 0; i < k->n; i++)
-		if (atomic_load_32(&k->line[i].until)) {
-			set(k->used, i);
-			k->of_source[k->line[i].source]++;
-			k->of_about[k->line[i].about % KEPT_ABOUTS]++;
-		}
+	for (uint32_t i = 0; i < k->n; i++) {
+		uint32_t until = atomic_load_32(&k->line[i].until);
+
+		if (until)
+			know(k, i, &k->line[i], until);
+	}
 }
 
 /* A free place, or KEPT_NONE. */
@@ -86,9 +99,7 @@ kept_put_owner(struct kept_store *k, const struct kept *what, const uint8_t *pac
 	line.until = 0;
 	k->line[place] = line;
 	atomic_store_32(&k->line[place].until, what->until ? what->until : CALLED);
-	set(k->used, (uint32_t)place);
-	k->of_source[what->source]++;
-	k->of_about[what->about % KEPT_ABOUTS]++;
+	know(k, (uint32_t)place, what, what->until ? what->until : CALLED);
 	return true;
 }
 
@@ -97,7 +108,7 @@ kept_about(const struct kept_store *k, uint64_t about, uint32_t place)
 {
 	int i = k->of_about[about % KEPT_ABOUTS] ? next(k->used, place, k->n) : KEPT_NONE;
 
-	while (i >= 0 && k->line[i].about != about)
+	while (i >= 0 && (k->known[i].about != about % KEPT_ABOUTS || k->line[i].about != about))
 		i = next(k->used, (uint32_t)i + 1, k->n);
 	return i;
 }
@@ -109,10 +120,10 @@ kept_count(const struct kept_store *k, uint8_t fate, uint8_t source, uint32_t *o
 
 	*own = 0;
 	for (int i = next(k->used, 0, k->n); i >= 0; i = next(k->used, (uint32_t)i + 1, k->n)) {
-		if (k->line[i].kin.fate != fate)
+		if (k->known[i].fate != fate)
 			continue;
 		all++;
-		*own += k->line[i].source == source;
+		*own += k->known[i].source == source;
 	}
 	return all;
 }
@@ -127,6 +138,8 @@ kept_call_owner(struct kept_store *k, uint64_t about, const struct layout_kin *k
 	for (int i = kept_about(k, about, 0); i >= 0; i = kept_about(k, about, (uint32_t)i + 1)) {
 		atomic_store_64((uint64_t *)(void *)&k->line[i].kin, word);
 		atomic_store_32(&k->line[i].until, CALLED);
+		k->known[i].until = CALLED;
+		k->known[i].fate = kin->fate;
 		set(k->due, (uint32_t)i);
 	}
 }
@@ -138,10 +151,12 @@ kept_due(struct kept_store *k, uint32_t now)
 
 	if (now != k->second || now == UINT32_MAX)
 		for (i = next(k->used, 0, k->n); i >= 0; i = next(k->used, (uint32_t)i + 1, k->n))
-			if (atomic_load_32(&k->line[i].until) <= now)
+			if (k->known[i].until <= now)
 				set(k->due, (uint32_t)i);
 	k->second = now;
 	first = next(k->due, 0, k->n);
+	if (first >= 0 && k->known[first].fate != 0)
+		return first;		/* it ends, and that is the same in any order */
 	for (i = first; i >= 0; i = next(k->due, (uint32_t)i + 1, k->n))
 		if (k->line[i].about == k->line[first].about && k->line[i].note == 0)
 			return i;
@@ -160,16 +175,11 @@ kept_packet(const struct kept_store *k, uint32_t place, uint32_t *len)
 void
 kept_free_owner(struct kept_store *k, uint32_t place)
 {
-	uint16_t *about = &k->of_about[k->line[place].about % KEPT_ABOUTS];
-	uint8_t source = k->line[place].source;
-
 	if (!get(k->used, place))
 		return;
 	atomic_store_32(&k->line[place].until, 0);
 	clear(k->used, place);
 	clear(k->due, place);
-	if (k->of_source[source] > 0)
-		k->of_source[source]--;
-	if (*about > 0)
-		--*about;
+	k->of_source[k->known[place].source]--;
+	k->of_about[k->known[place].about]--;
 }

@@ -26,6 +26,13 @@ struct kept {
 	uint8_t pad[5];
 };
 
+/* What its owner goes by, whatever siblings write into the line. */
+struct kept_known {
+	uint32_t until;
+	uint16_t about;			/* the low bits */
+	uint8_t source, fate;
+};
+
 /* A worker's place to stand; private memory. */
 struct kept_store {
 	struct kept *line;		/* [n]; siblings can write it, so every number in it is bounded at its use */
@@ -33,6 +40,7 @@ struct kept_store {
 	uint32_t n, stride, packet_size;
 	uint32_t second;		/* of the last look at who is due */
 	uint64_t used[KEPT_MAX / 64], due[KEPT_MAX / 64];
+	struct kept_known known[KEPT_MAX];	/* of the places in use */
 	uint16_t of_source[256];
 	uint16_t of_about[KEPT_ABOUTS];	/* by the low bits: where there is none, nobody has to look */
 };

@@ -5,7 +5,8 @@
  * It goes to the owner through a ring of the region. The owner may sleep in ppoll; its bell, an eventfd, is rung only
  * then. Giver: store the packet, fence, look whether the taker sleeps. Taker: say that it sleeps, fence, look into the
  * rings. One of the two sees the other, so no packet is left lying.
- * A full ring is waited for, but never for ever, and not twice in a row: see handoff_patience.
+ * A full ring is waited for, but never for ever, and not twice in a row: see handoff_patience. What a worker says to have
+ * taken it may only pretend, so waits are paid with what we earn by packets that it had room for.
  * Must never: ring for a packet that was not stored.
  */
 #include <unistd.h>
@@ -13,12 +14,15 @@
 #include "worker/handoff.h"
 
 #define PATIENCE 1000			/* waits of 0.1 ms or more without a packet taken, before a worker is given up */
+#define MOST_CREDIT 10000		/* waits for one worker, whatever it pretends to do */
+#define EARNED 10			/* by a packet that it had room for */
 
 void
 handoff_open(struct handoff *h, void *region, const struct layout *l, unsigned self)
 {
 	*h = (struct handoff) { .line = layout_at(region, l->workers), .self = self, .workers = l->g.workers };
 	for (unsigned w = 0; w < l->g.workers; w++) {
+		h->credit[w] = MOST_CREDIT;
 		ring_open_producer(&h->to[w], layout_at(region, layout_ring(l, self, w)), l);
 		ring_open_consumer(&h->from[w], layout_at(region, layout_ring(l, w, self)), l);
 	}
@@ -30,6 +34,7 @@ handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t le
 	if (worker >= h->workers || worker == h->self || !ring_put(&h->to[worker], packet, len, kin))
 		return false;
 	h->rung |= 1u << worker;
+	h->credit[worker] = h->credit[worker] < MOST_CREDIT - EARNED ? h->credit[worker] + EARNED : MOST_CREDIT;
 	return true;
 }
 
@@ -49,7 +54,10 @@ handoff_patience(struct handoff *h, unsigned worker, unsigned *tries)
 	} else if (++*tries > PATIENCE) {
 		h->stalled |= bit;
 	}
-	return !(h->stalled & bit);
+	if (h->stalled & bit || h->credit[worker] == 0)
+		return false;
+	h->credit[worker]--;
+	return true;
 }
 
 void

@@ -13,6 +13,7 @@ struct handoff {
 	uint32_t rung;			/* bit w: worker w has got something since the last handoff_ring */
 	uint32_t stalled;		/* bit w: worker w did not take a packet for so long that nobody waits for it */
 	uint32_t tail[CONFIG_MAX_WORKERS];	/* what worker w had taken when we looked last */
+	uint32_t credit[CONFIG_MAX_WORKERS];	/* waits left for worker w; a packet that it had room for earns some */
 };
 
 /* Stand on the rings of worker `self` in a mapped region. */
@@ -24,7 +25,8 @@ bool handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32
 /*
  * After a handoff_give that failed: is it worth to wait? Yes while the other one takes packets, or did so not long ago: a
  * worker that died is replaced within milliseconds, and until then its packets shall wait with us and behind us in our
- * queue. tries counts the caller's waits. A worker that takes nothing is given up until it takes something again.
+ * queue. tries counts the caller's waits. A worker that takes nothing is given up until it takes something again, and one that
+ * says it takes packets, and has no room all the same, until it has.
  */
 bool handoff_patience(struct handoff *h, unsigned worker, unsigned *tries);
 

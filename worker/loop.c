@@ -24,7 +24,6 @@
 #define EXPIRE_IDLE 4096
 #define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
 #define FROM_KEPT (LAYOUT_BATCH + 1)
-#define MOST_WAITS 10000		/* for one packet, whatever the other worker pretends to do */
 
 struct loop {
 	struct nat64 nat64;
@@ -81,10 +80,10 @@ pause_briefly(void)
 static bool
 hand_over(struct loop *l, const struct nat64_packet *p, unsigned buffer)
 {
-	unsigned tries = 0, waits = 0;
+	unsigned tries = 0;
 
 	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len, &p->kin)) {
-		if (buffer == FROM_WORKERS || ++waits > MOST_WAITS || !handoff_patience(&l->handoff, p->to_worker, &tries))
+		if (buffer == FROM_WORKERS || !handoff_patience(&l->handoff, p->to_worker, &tries))
 			return false;
 		handoff_ring(&l->handoff);
 		if (from_workers(l) == 0)

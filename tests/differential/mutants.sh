@@ -100,7 +100,7 @@ mutant probed-again $x/probe.c 's/TCP_trans)/TCP_established)/'
 mutant last-piece $x/piece.c 's/piece6(out, \*at, size, size == left)/piece6(out, *at, size, false)/'
 mutant cut-too-late $x/emit.c 's/if (!p->df && header + payload > next_hop)/if (!p->df \&\& header + payload > next_hop + 8)/'
 mutant more-fragments $x/emit.c 's/h->at | h->more)/h->at)/'
-mutant sum-of-datagram $x/frag.c 's/\.sum = csum_word(k->whole) + csum_word(PKT_PROTO_UDP)/.sum = csum_word(PKT_PROTO_UDP)/'
+mutant sum-of-datagram $x/frag.c 's/d.sum += csum_word(d.length) + /d.sum += /'
 mutant fragment-header-in-mtu $x/icmpmap.c 's/limits->fragment_header ? 28 : 20/20/'
 mutant no-hold-down $x/expire.c 's/release = now + n->config->port_hold_down;/release = now;/'
 echo "$passed passed, $failed failed"

@@ -138,6 +138,25 @@ deaf_bells(void **state)
 }
 
 /* Who takes nothing is given up after a while, once; when it takes something it is waited for again. */
+/* A worker that pretends to take packets, and has no room, costs all of us together no more than one second. */
+static void
+pretender(void **state)
+{
+	unsigned waits = 0, tries;
+
+	(void)state;
+	while (handoff_give(&h[0], 1, "x", 1, &none))
+		;
+	for (unsigned packet = 0; packet < 100; packet++)
+		for (tries = 0; waits < 100000 && handoff_patience(&h[0], 1, &tries); waits++)
+			atomic_store_32(h[0].to[1].tail, waits % 2 - LAYOUT_RING_SLOTS);
+	assert_in_range(waits, 5000, 10000);
+	atomic_store_32(h[0].to[1].tail, h[0].to[1].mine);
+	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
+	tries = 0;
+	assert_true(handoff_patience(&h[0], 1, &tries));	/* there was room, so there may be again */
+}
+
 static void
 patience(void **state)
 {
@@ -219,6 +238,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(no_such_worker, open_handoff, close_handoff),
 		cmocka_unit_test_setup_teardown(bell, open_handoff, close_handoff),
 		cmocka_unit_test_setup_teardown(deaf_bells, open_handoff, close_handoff),
+		cmocka_unit_test_setup_teardown(pretender, open_handoff, close_handoff),
 		cmocka_unit_test_setup_teardown(patience, open_handoff, close_handoff),
 		cmocka_unit_test_setup_teardown(killed_asleep, open_handoff, close_handoff),
 		cmocka_unit_test_setup_teardown(no_lost_wakeup, open_handoff, close_handoff),

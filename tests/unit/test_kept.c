@@ -219,6 +219,33 @@ hostile_sibling(void **state)
 	}
 }
 
+/* A sibling writes other sources, names, times and fates into the lines: what is kept ends all the same, and all of it is counted. */
+static void
+lines_written_by_others(void **state)
+{
+	uint32_t own;
+
+	(void)state;
+	for (unsigned round = 0; round < 10; round++) {
+		for (uint32_t i = 0; i < (KEPT + 3) / 4; i++)
+			assert_true(put(i, 1, 50 + round, 9));
+		assert_false(put(1000, 1, 50 + round, 9));
+		for (uint32_t i = 0; i < KEPT; i++) {
+			k.line[i].until = UINT32_MAX;
+			k.line[i].about = 4242;
+			k.line[i].source = 200;
+			k.line[i].kin.fate = 8;
+		}
+		assert_int_equal(kept_count(&k, 7, 9, &own), (KEPT + 3) / 4);
+		assert_int_equal(own, (KEPT + 3) / 4);
+		for (int place; (place = kept_due(&k, 50 + round)) >= 0;)
+			kept_free_owner(&k, (uint32_t)place);
+		assert_int_equal(kept_count(&k, 7, 9, &own), 0);
+		assert_int_equal(k.of_source[9] + k.of_source[200], 0);
+		assert_int_equal(kept_about(&k, 4242, 0), KEPT_NONE);
+	}
+}
+
 int
 main(void)
 {
@@ -231,6 +258,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(successor, open_store, close_store),
 		cmocka_unit_test_setup_teardown(died_while_keeping, open_store, close_store),
 		cmocka_unit_test_setup_teardown(hostile_sibling, open_store, close_store),
+		cmocka_unit_test_setup_teardown(lines_written_by_others, open_store, close_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

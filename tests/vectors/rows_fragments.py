@@ -390,9 +390,23 @@ row("a first fragment without SYN and without session", "RFC 6146 3.5.2",
 row("udp-zero-checksum = drop holds for fragments", "RFC 7915 4.5", open_udp(),
     expect("udp_zero_checksum", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=100) / bytes(56)),
     config="udp-zero-checksum = drop")
-row("UDP without checksum that is not as long as its fragments", "RFC 6146 3.4", open_udp(),
-    expect("kept", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=100) / bytes(56)),
+row("UDP without checksum that says it is longer than its fragments", "RFC 6146 3.4", open_udp(),
+    expect("kept", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=105) / bytes(56)),
     expect("kept", lambda p: in4(frag=8, id=4, proto=17) / bytes(40), ["bad_length"] * 2))
+row("UDP without checksum that is shorter than its fragments is summed as far as it goes", "RFC 768", open_udp(),
+    *[lambda run, says=says, borders=borders, order=order: shorter(run, says, borders, order)
+      for says in (8, 57, 64, 93, 136) for borders, order in (((64,), 1), ((72,), -1), ((64, 96), 1), ((56, 88), -1))])
+
+
+def shorter(run, says, borders, order):
+    """As a whole and in fragments it comes out with one and the same checksum."""
+    message = bytes(UDP(sport=53, dport=run.ports.a, len=says, chksum=0)) + data(128, says)
+    _, written = feed(run, [bytes(in4(proto=17) / message)])
+    want = written[0]
+    _, written = feed(run, fragments(in4(proto=17) / message, cuts(136, *borders), id=says * 256 + borders[0] + order)[::order])
+    same_message(written, want)
+
+
 row("UDP without checksum: a copy of the first goes only once", "RFC 6146 3.4", open_udp(),
     expect("kept", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=104) / bytes(56)),
     expect("kept", lambda p: in4(flags="MF", id=4) / UDP(sport=53, dport=p.a, chksum=0, len=104) / bytes(56)),

@@ -84,50 +84,82 @@ keep(struct nat64 *n, const struct pkt *p, const struct name *name, uint32_t unt
 	return kept_put_owner(&n->kept, &what, p->data);
 }
 
-/* A UDP datagram that is summed up over its kept fragments. They lie in memory that siblings can write. */
+/*
+ * A UDP datagram that is summed up over its kept fragments, as far as its header says, which may be less than there is. They
+ * lie in memory that siblings can write.
+ */
 struct datagram {
+	const struct kin *k;
 	uint64_t sum, seen[KIN_RANGES / 64];
 	uint32_t pieces, length;	/* length: as UDP says */
 	uint8_t *check;			/* where it has its checksum */
 };
 
-/* Add the bytes of a kept IPv4 fragment, unless they were seen. */
-static void
-add_piece(struct datagram *d, const struct kin *k, uint8_t *ip, uint32_t len)
+/* A kept IPv4 fragment: its payload and where that belongs. Returns KIN_RANGES when it is none of these, or which. */
+static uint32_t
+piece_of(const struct datagram *d, uint8_t *ip, uint32_t len, uint8_t **payload, uint32_t *at, uint32_t *size)
 {
-	uint32_t header = (ip[0] & 15u) * 4, at = ((uint32_t)ip[6] << 8 | ip[7]) << 3 & 0xffff, number;
+	uint32_t header = (ip[0] & 15u) * 4;
 
 	if (len < header || len < PKT_IP4_HEADER)
+		return KIN_RANGES;
+	*payload = ip + header;
+	*size = len - header;
+	*at = ((uint32_t)ip[6] << 8 | ip[7]) << 3 & 0xffff;
+	return kin_range(d->k, *at, *size);
+}
+
+/* Look whether this one has the UDP header. */
+static void
+see_header(struct datagram *d, uint8_t *ip, uint32_t len)
+{
+	uint32_t at, size;
+	uint8_t *payload;
+
+	if (piece_of(d, ip, len, &payload, &at, &size) == KIN_RANGES || at > 0 || size < 8)
 		return;
-	number = kin_range(k, at, len - header);
-	if (number == KIN_RANGES || d->seen[number / 64] >> number % 64 & 1 || (at == 0 && len - header < 8))
+	d->check = payload + 6;
+	d->length = (uint32_t)payload[4] << 8 | payload[5];
+	memset(d->check, 0, 2);		/* who died may have left the sum in it */
+}
+
+/* Add the bytes that UDP counts, unless they were seen. */
+static void
+add_piece(struct datagram *d, uint8_t *ip, uint32_t len)
+{
+	uint32_t at, size, number;
+	uint8_t *payload;
+
+	number = piece_of(d, ip, len, &payload, &at, &size);
+	if (number == KIN_RANGES || d->seen[number / 64] >> number % 64 & 1)
 		return;
 	d->seen[number / 64] |= UINT64_C(1) << number % 64;
 	d->pieces++;
-	if (at == 0) {			/* who died may have left the sum in it */
-		d->check = ip + header + 6;
-		d->length = (uint32_t)ip[header + 4] << 8 | ip[header + 5];
-		memset(d->check, 0, 2);
-	}
-	d->sum = csum_fold(csum_add(d->sum, ip + header, len - header));
+	if (at < d->length)
+		d->sum = csum_fold(csum_add(d->sum, payload, size < d->length - at ? size : d->length - at));
 }
 
 /* The checksum for a UDP datagram that came without one, now that all of it is kept. Returns false when it is no datagram. */
 static bool
 sum_datagram(const struct nat64 *n, struct kin *k, const struct pkt *p, uint64_t tag)
 {
-	struct datagram d = { .sum = csum_word(k->whole) + csum_word(PKT_PROTO_UDP) };
+	struct datagram d = { .k = k };
 	uint16_t check;
 	uint32_t len;
+	uint8_t *ip;
 
 	for (int i = kept_about(&n->kept, tag, 0); i >= 0; i = kept_about(&n->kept, tag, (uint32_t)i + 1)) {
-		uint8_t *ip = kept_packet(&n->kept, (uint32_t)i, &len);
-
-		add_piece(&d, k, ip, len);
+		ip = kept_packet(&n->kept, (uint32_t)i, &len);
+		see_header(&d, ip, len);
 	}
-	if (!d.check || d.pieces != k->ranges || d.length != k->whole)
+	for (int i = kept_about(&n->kept, tag, 0); i >= 0; i = kept_about(&n->kept, tag, (uint32_t)i + 1)) {
+		ip = kept_packet(&n->kept, (uint32_t)i, &len);
+		add_piece(&d, ip, len);
+	}
+	if (!d.check || d.pieces != k->ranges || d.length > k->whole)
 		return false;
-	check = (uint16_t)~csum_fold(csum_add(d.sum, p->data + 12, 8));
+	d.sum += csum_word(d.length) + csum_word(PKT_PROTO_UDP) + csum_add(0, p->data + 12, 8);
+	check = (uint16_t)~csum_fold(d.sum);
 	k->check = check ? check : 0xffff;
 	memcpy(d.check, &k->check, 2);
 	return true;

@@ -60,7 +60,7 @@ struct nat64 {
 	struct kept_store kept;			/* packets that wait */
 	struct kin_bucket *kin;			/* [layout.kin_buckets] */
 	uint32_t taken;				/* the place that nat64_due looked at */
-	uint32_t syns_full;			/* the last second in which no more SYNs could be kept */
+	uint32_t syns_full[256 + 1];		/* by source, the last: all; the last second in which no SYN could be kept */
 	uint16_t ip_id[NAT64_ID_COUNTERS];	/* by a keyed hash of addresses and protocol; see emit_id */
 	uint32_t lap;				/* the second in which the clock hand's lap began */
 	uint32_t hand_shard, hand_word;

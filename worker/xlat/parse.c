@@ -102,23 +102,19 @@ ip6_header(struct pkt *p, uint32_t have, bool inner, uint8_t *proto)
 
 /* Refuse a source route that has addresses left (RFC 7915 section 4.1); other options do not matter. */
 static enum nat64_verdict
-ip4_options(const uint8_t *option, uint32_t size)
+ip4_options(const uint8_t *h, uint32_t end)
 {
-	while (size > 0 && option[0] != OPTION_END) {
-		uint32_t step;
+	uint32_t at = PKT_IP4_HEADER, step;
 
-		if (option[0] == OPTION_NOP) {
-			option++;
-			size--;
+	for (; at < end && h[at] != OPTION_END; at += step) {
+		step = 1;
+		if (h[at] == OPTION_NOP)
 			continue;
-		}
-		if (size < 2 || option[1] < 2 || option[1] > size)
+		if (end - at < 2 || h[at + 1] < 2 || h[at + 1] > end - at)
 			return NAT64_bad_length;
-		step = option[1];
-		if ((option[0] == OPTION_LSRR || option[0] == OPTION_SSRR) && step >= 3 && option[2] <= step)
+		step = h[at + 1];
+		if ((h[at] == OPTION_LSRR || h[at] == OPTION_SSRR) && step >= 3 && h[at + 2] <= step)
 			return NAT64_source_route;
-		option += step;
-		size -= step;
 	}
 	return NAT64_translated;
 }
@@ -149,7 +145,7 @@ ip4_header(struct pkt *p, uint32_t have, bool inner, uint8_t *proto)
 	p->more = h[6] & 0x20;
 	p->fragment = p->at || p->more;
 	*proto = h[9];
-	return inner ? NAT64_translated : ip4_options(h + PKT_IP4_HEADER, p->l4 - PKT_IP4_HEADER);
+	return inner ? NAT64_translated : ip4_options(h, p->l4);
 }
 
 static bool

@@ -7,9 +7,9 @@
  * discarded, and the session begins as ESTABLISHED, which V4 INIT and a V6 SYN make. If nobody comes it is answered with
  * port unreachable.
  *
- * Nearly all of them are scans, so they get a quarter of the packets kept at most, one source an eighth of that, and when
- * that quarter is full, nothing is looked at for the rest of the second. What does not get in is dropped as if nothing was
- * ever kept.
+ * Nearly all of them are scans, so they get a quarter of the packets kept at most, one source an eighth of that, and whose
+ * share is full is not looked at for the rest of the second: a flood costs no more than that. What does not get in is
+ * dropped as if nothing was ever kept.
  *
  * The state V4 INIT of such a SYN is the kept packet: there is no session that it could leave behind. The packet is
  * discarded before the session is made; who dies in between has cost the sender a retransmission.
@@ -41,11 +41,13 @@ room(struct nat64 *n, uint8_t from, uint32_t now)
 {
 	uint32_t most = n->kept.n / 4, all, own;
 
-	if (n->syns_full == now)
+	if (n->syns_full[from] == now || n->syns_full[256] == now)
 		return false;
 	all = kept_count(&n->kept, NAT64_syn_unanswered, from, &own);
 	if (all >= most)
-		n->syns_full = now;
+		n->syns_full[256] = now;
+	if (own >= (most + 7) / 8)
+		n->syns_full[from] = now;
 	return all < most && own < (most + 7) / 8;
 }
 
@@ -61,7 +63,7 @@ syn_keep_owner(struct nat64 *n, const struct flow *f, const struct pkt *p, enum 
 		return refused;
 	line.source = source(n, f->remote4);
 	line.about = meeting(n, f, f->own.ip4, f->own.port);
-	if (!room(n, line.source, now) || kept_about(&n->kept, line.about, 0) != KEPT_NONE ||
+	if (kept_about(&n->kept, line.about, 0) != KEPT_NONE || !room(n, line.source, now) ||
 	    !kept_put_owner(&n->kept, &line, p->data))
 		return refused;
 	return NAT64_kept;
