@@ -1,52 +1,30 @@
 #!/usr/bin/env bash
 # mutants.sh [PACKETS] - is the differential test able to fail? Each mutant is a mistake that could be made in the translator
 #
-# A mutant is a copy of the sources with one sed script applied to one file; it has that many packets to be found out.
-set -euo pipefail
+# It has that many packets to be found out.
+source "$(dirname "$0")/../mutants.sh"
 
-cd "$(dirname "$0")/../.."
 packets=${1:-100000}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
 library=build/tests/vectors/vectors.so
 
-# differs - the reference disagrees with what the copy makes
-differs()
+# caught - the reference disagrees with what the copy makes
+caught()
 {
-	make -C "$work/tree" -s -j2 CFLAGS=-Wno-error $library >"$work/log" 2>&1 || { tail -5 "$work/log"; exit 1; }
-	! /usr/bin/python3 -B tests/differential/run.py "$work/tree/$library" "$packets" 1 >"$work/log" 2>&1
+	make -C "$work/tree" -s -j2 CFLAGS=-Wno-error $library >"$work/log" 2>&1 || { tail -5 "$work/log" >&2; return 2; }
+	if /usr/bin/python3 -B tests/differential/run.py "$work/tree/$library" "$packets" 1 >"$work/log" 2>&1; then
+		return 1
+	fi
+	sed -n 's/^differential: \([0-9]* packets\).*/\1/p' "$work/log"
 }
 
-# mutant NAME FILE SED-SCRIPT
-mutant()
-{
-	local name=$1 file=$2
-
-	cp "$file" "$work/tree/$file"
-	sed -i "$3" "$work/tree/$file"
-	if cmp -s "$file" "$work/tree/$file"; then
-		echo "FAILED $name: its sed script does not match $file any more"
-		failed=$((failed + 1))
-		return
-	fi
-	if differs; then
-		echo "ok $name: $(sed -n 's/^differential: \([0-9]* packets\).*/\1/p' "$work/log")"
-		passed=$((passed + 1))
-	else
-		echo "FAILED $name: not found in $packets packets"
-		failed=$((failed + 1))
-	fi
-	cp "$file" "$work/tree/$file"
-}
-
-mkdir "$work/tree"
-cp -r GNUmakefile shm worker ctl supervisor tests "$work/tree"
-if differs; then
+rc=0
+caught || rc=$?
+if [ $rc != 1 ]; then
 	tail -5 "$work/log"
 	echo "FAILED without a mutation: nothing that follows would prove anything"
 	exit 1
 fi
+
 x=worker/xlat
 mutant pointer-table $x/icmpmap.c 's/0, 1, 4, 4, -1, -1, -1, -1, 7, 6,/0, 1, 4, 4, -1, -1, -1, -1, 6, 7,/'
 mutant pointer-table-6 $x/icmpmap.c 's/0, 1, -1, -1, 2, 2, 9, 8,/0, 1, -1, -1, 2, 2, 8, 9,/'
@@ -103,5 +81,4 @@ mutant more-fragments $x/emit.c 's/h->at | h->more)/h->at)/'
 mutant sum-of-datagram $x/frag.c 's/d.sum += csum_word(d.length) + /d.sum += /'
 mutant fragment-header-in-mtu $x/icmpmap.c 's/limits->fragment_header ? 28 : 20/20/'
 mutant no-hold-down $x/expire.c 's/release = now + n->config->port_hold_down;/release = now;/'
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish

@@ -1,47 +1,26 @@
 #!/usr/bin/env bash
 # mutants.sh [OPERATIONS] - is the crash proof able to fail? Each mutant breaks the protocol in one place; all must be caught
 #
-# A mutant is a copy of shm/ and worker/xlat/ with one sed script applied to one file. It is built with step.c and stepped;
-# it is caught when step finds a violation. A script that changes nothing is a failure too: the code has moved on.
-set -euo pipefail
+# It is built with step.c and stepped, as `make crash` does; it is caught when step finds a violation.
+source "$(dirname "$0")/../mutants.sh"
 
-cd "$(dirname "$0")/../.."
 operations=${1:-40}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
 
-# mutant NAME FILE SED-SCRIPT [nested | import]
-mutant()
+# caught [nested | import] - step finds a violation, in the mode that is named
+caught()
 {
-	local name=$1 file=$2 script=$3 dir=$work/$1 steps=("$operations") out
+	local steps=("$operations")
 
-	mkdir -p "$dir"
-	cp -r shm worker tests "$dir"
-	sed -i "$script" "$dir/$file"
-	if cmp -s "$file" "$dir/$file"; then
-		echo "FAILED $name: its sed script does not match $file any more"
-		failed=$((failed + 1))
-		return
-	fi
-	if ! gcc -std=c17 -D_GNU_SOURCE -O2 -w -iquote "$dir" -o "$dir/step" "$dir"/tests/stress/step.c "$dir"/shm/*.c \
-		"$dir"/worker/xlat/*.c; then
-		echo "FAILED $name: it cannot be built"
-		failed=$((failed + 1))
-		return
-	fi
-	case ${4-} in
+	case ${1-} in
 	nested) steps=(10 nested) ;;
 	import) steps=(400 import) ;;
 	esac
-	if out=$("$dir/step" "${steps[@]}" 2>&1); then
-		echo "FAILED $name: not caught: ${out##*$'\n'}"
-		failed=$((failed + 1))
-	else
-		echo "ok $name: ${out##*operations, }"
-		passed=$((passed + 1))
+	gcc -std=c17 -D_GNU_SOURCE -O2 -w -iquote "$work/tree" -o "$work/step" "$work"/tree/tests/stress/step.c \
+		"$work"/tree/shm/*.c "$work"/tree/worker/xlat/*.c || return 2
+	if "$work/step" "${steps[@]}" >"$work/log" 2>&1; then
+		return 1
 	fi
-	rm -rf "$dir"
+	sed -n '$s/.*operations, //p' "$work/log"
 }
 
 mutant no-intent shm/shard.c 's/^\tatomic_store_32(&in->effects, effects);.*$//'
@@ -60,5 +39,4 @@ mutant flags-before-commit shm/session.c '/^session_remove_owner/,/^}/{s/^\tshar
 mutant totals-one-by-one worker/xlat/import.c '/^bring_totals/,/^}/{s/^\t\tshard_commit_owner(in->s, &after);$/\t\tafter.effects = SHARD_BINDING_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);\n\t\tafter.effects = SHARD_SESSION_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);/}' import
 mutant complete-before-it-is worker/xlat/import.c '/^import_shard/,/^}/{s/^\tbring_sessions(in);$/\tatomic_store_32(\&in->s->head->complete, 1);\n\tbring_sessions(in);/}' import
 mutant hold-before-commit shm/record.c '/^record_hold_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->expires[slot] = release;\n\tshard_pool(s, slot \/ s->l->ports_per_shard \/ NAT64_N_PROTOS, slot \/ s->l->ports_per_shard % NAT64_N_PROTOS)->held++;\n\tshard_commit_owner(s, \&in);/}' import
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish
