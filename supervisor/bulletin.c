@@ -28,6 +28,15 @@ bulletin_end(struct bulletin *b)
 	atomic_store_32(&b->status->sequence, b->status->sequence + 1);
 }
 
+/* Tell a text of its own. */
+static void
+bulletin_text(struct bulletin *b, char *to, size_t size, const char *text)
+{
+	bulletin_begin(b);
+	snprintf(to, size, "%s", text);
+	bulletin_end(b);
+}
+
 static uint64_t
 bulletin_seconds(clockid_t clock)
 {
@@ -98,9 +107,7 @@ bulletin_resume(struct bulletin *b, uint32_t reloads, uint64_t started, uint64_t
 void
 bulletin_heir(struct bulletin *b, const struct config *config)
 {
-	bulletin_begin(b);
-	snprintf(b->status->version, sizeof(b->status->version), "%s", NAT64_VERSION);
-	bulletin_end(b);
+	bulletin_text(b, b->status->version, sizeof(b->status->version), NAT64_VERSION);
 	bulletin_config(b, config, false);	/* it may word them otherwise */
 }
 
@@ -148,9 +155,9 @@ bulletin_tenant(struct bulletin *b, uint32_t tenant, const struct config_tenant 
 void
 bulletin_device(struct bulletin *b, uint32_t tenant, const char *device)
 {
-	bulletin_begin(b);
-	snprintf(b->status->tenant[tenant].device, sizeof(b->status->tenant[tenant].device), "%s", device);
-	bulletin_end(b);
+	struct status_tenant *s = &b->status->tenant[tenant];
+
+	bulletin_text(b, s->device, sizeof(s->device), device);
 }
 
 void
@@ -158,9 +165,7 @@ bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering stee
 {
 	struct status_tenant *s = &b->status->tenant[tenant];
 
-	bulletin_begin(b);
-	snprintf(s->steering_why, sizeof(s->steering_why), "%s", why);
-	bulletin_end(b);
+	bulletin_text(b, s->steering_why, sizeof(s->steering_why), why);
 	atomic_store_32(&s->steering, steering);
 }
 
@@ -169,9 +174,7 @@ bulletin_guard(struct bulletin *b, uint32_t tenant, enum status_guard guard, con
 {
 	struct status_tenant *s = &b->status->tenant[tenant];
 
-	bulletin_begin(b);
-	snprintf(s->guard_why, sizeof(s->guard_why), "%s", why);
-	bulletin_end(b);
+	bulletin_text(b, s->guard_why, sizeof(s->guard_why), why);
 	atomic_store_32(&s->guard, guard);
 }
 
