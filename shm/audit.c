@@ -274,7 +274,7 @@ add_live(const struct shard *s, uint32_t slot, struct sums *sum)
 	uint32_t inlined = !!(r->flags & RECORD_INLINE);
 
 	sum->inlined += inlined;
-	sum->claimed += weight(slot) * (uint64_t)(int64_t)((int32_t)r->sessions - (int32_t)inlined);
+	sum->claimed += weight(slot) * ((uint64_t)r->sessions - inlined);	/* modulo 2^64, whatever is written there */
 	if (r->proto < NAT64_N_PROTOS)
 		sum->sessions[r->proto] += r->sessions;
 }

@@ -203,6 +203,7 @@ every_invariant(void **state)
 	BREAK("session index", s->session_index[5] = index_value(0, 60));
 	BREAK("session index", s->session_index[5] = index_value(0, extra));
 	BREAK("session index", s->session_index[5] = UINT32_MAX);
+	BREAK("sessions created", s->records[one].sessions = UINT32_C(1) << 31);	/* as far below zero as an int goes */
 	BREAK("sessions created", s->records[one].sessions++);
 	BREAK("count of sessions", s->records[one].sessions++;
 	      s->head->total[SHARD_SESSIONS_CREATED * NAT64_N_PROTOS + NAT64_UDP]++);
