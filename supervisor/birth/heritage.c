@@ -164,6 +164,7 @@ heritage_map_spare(struct heritage_maps *m, const struct heritage *h)
 	m->region = base;
 	m->old.base = NULL;
 	m->old_lasting = h->old_lasting;
+	m->offload = h->offload;
 	return heritage_image(&m->image, HERITAGE_IMAGE);
 }
 
