@@ -9,7 +9,8 @@
  *   rings     one per ordered pair of workers        written by the two
  *   kept      a store per worker of packets that wait (shm/kept.h), and of what fragments have in common (shm/kin.h)
  *                                                    written by its worker
- *   shards    records, index, sessions, pool         each written by the worker that owns it, mapped by no other
+ *   shards    records, index, sessions, pool, subscribers
+ *                                                    each written by the worker that owns it, mapped by no other
  *
  * Every part starts on a page of its own, so that a mapping can leave it out. No pointer is stored in the region:
  * places are numbers, and every number is checked against the geometry before use.
@@ -27,7 +28,7 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 #define LAYOUT_DIALECT 1		/* of layout_shape: raised when a state, a flag or a protocol changes its meaning */
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
@@ -53,6 +54,7 @@ struct layout_geometry {
 	uint32_t shard_sessions;	/* sessions of one shard, below 2^24 */
 	uint32_t packet_size;		/* the largest packet in a buffer: the device's MTU */
 	uint32_t kept;			/* packets that each worker can keep, at most KEPT_MAX */
+	uint32_t subscriber_prefix;	/* bits, 32 to 128; decides no size, but who counts for whom */
 };
 
 struct layout_address {
@@ -170,13 +172,15 @@ struct layout {
 	struct layout_geometry g;
 	uint32_t blocks_per_shard, ports_per_shard;	/* of one address (and protocol) */
 	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
-	uint32_t index_buckets, session_buckets;	/* powers of two */
+	uint32_t shard_subscribers;	/* of one shard that can have a binding */
+	uint32_t index_buckets, session_buckets, subscriber_buckets;	/* powers of two */
 	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
 	size_t secret, owners, counters, workers, inflight, buffers, rings, kept, kept_packets, kins, shards, size;
 	uint32_t kin_buckets;		/* of each worker; a power of two */
 	size_t ring_size, shard_size;
 	/* inside a shard */
 	size_t pool, pool_stride, expires, index, session_index, session_free, session_summary;
+	size_t subscriber_index, subscriber_free, subscriber_summary, subscribers;
 	size_t sessions, records;
 };
 

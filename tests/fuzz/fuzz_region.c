@@ -186,7 +186,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 16, .workers = 2, .shard_sessions = 64, .packet_size = SIZE, .kept = 64,
+		.addresses = 1, .shards = 16, .workers = 2, .shard_sessions = 64, .subscriber_prefix = 64, .packet_size = SIZE, .kept = 64,
 	};
 	int fd = memfd_create("pristine", 0);
 	uint8_t *range;

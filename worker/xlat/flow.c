@@ -33,8 +33,7 @@ locate6(const struct nat64 *n, struct flow *f)
 	f->shard = policy_shard(n, &f->own.ip6);
 	if (owned(n, f) != NAT64_translated)
 		return NAT64_handed_over;
-	f->hash = record_hash(n->secret->index_key, &key);
-	f->slot = record_find(&n->shard[f->shard], &key, f->hash);
+	f->slot = record_find(&n->shard[f->shard], &key, record_hash(n->secret->index_key, &key));
 	return NAT64_translated;
 }
 
@@ -124,7 +123,7 @@ create(struct nat64 *n, struct flow *f, struct record_first *first, uint32_t now
 	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;
 	port = pool_port(&n->layout, n->secret, f->shard, slot);
 	meet(n, f, n->header->address[address].ip4, port, first, now);
-	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4, port, first, now))
+	if (record_create_owner(s, n->secret->index_key, slot, &key, n->header->address[address].ip4, port, first, now))
 		return NAT64_index_full;
 	f->slot = slot;
 	return NAT64_translated;
