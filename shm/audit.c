@@ -13,10 +13,10 @@
  *     there if and only if its free bit is clear, counts what its records say, and its index finds it
  *
  * The pieces of a shard: one for each pool area (2 to 5, 9), some index buckets (5), some words of sessions (6) and of
- * subscribers (9), and at the end the sums (1, 7, 8, 9), which must be of one moment. The sums take the number of live records
- * from the pools' counts, which the areas have proven. Rule 7 is proven without memory for counts: what bindings claim and what
- * sessions say are both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums differ. Peers and
- * subscribers likewise.
+ * subscribers (9), and at the end the sums (1, 7, 8, 9), which must be of one moment. The sums take the number of live
+ * records from the pools' counts, which the areas have proven. Rule 7 is proven without memory for counts: what bindings
+ * claim and what sessions say are both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums
+ * differ. Peers and subscribers likewise.
  *
  * A page that was never written must not be read, or the kernel would provide it. So a block of 64 ports that are all
  * free, sessions likewise, and the index of a shard that never had a binding are passed over.

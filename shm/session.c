@@ -106,20 +106,20 @@ record_image(const struct shard *s, uint32_t slot, int change)
 	return in;
 }
 
-static uint64_t
-alive(const struct shard *s)
+uint32_t
+session_left(const struct shard *s)
 {
 	uint64_t n = 0;
 
 	for (unsigned p = 0; p < NAT64_N_PROTOS; p++)
 		n += shard_alive(s, SHARD_SESSIONS_CREATED, p);
-	return n;
+	return n < s->l->g.shard_sessions ? s->l->g.shard_sessions - (uint32_t)n : 0;
 }
 
 bool
 session_room(const struct shard *s)
 {
-	return alive(s) < s->l->g.shard_sessions;
+	return session_left(s) > 0;
 }
 
 /* The after-image of a new entry of the slab and its index cell. False when there is no place for it. */

@@ -29,10 +29,16 @@ hash_of(const uint8_t key[16], const struct ip6 *prefix)
 	return hash_words(key, word, 2);
 }
 
+uint64_t
+subscriber_state(const struct shard *s, uint32_t number)
+{
+	return number < s->l->shard_subscribers ? s->subscribers[number].state : 0;
+}
+
 static bool
 alive(const struct shard *s, uint32_t number)
 {
-	return number < s->l->shard_subscribers && subscriber_bindings(s->subscribers[number].state) > 0;
+	return subscriber_bindings(subscriber_state(s, number)) > 0;
 }
 
 static uint32_t
@@ -42,7 +48,7 @@ find(const struct shard *s, const struct ip6 *prefix, uint64_t hash)
 	int64_t n;
 
 	while ((n = index_next(&w)) >= 0)
-		if (n < s->l->shard_subscribers && alive(s, (uint32_t)n) && addr_ip6_equal(&s->subscribers[n].prefix, prefix))
+		if (alive(s, (uint32_t)n) && addr_ip6_equal(&s->subscribers[n].prefix, prefix))
 			return (uint32_t)n;
 	return SUBSCRIBER_NONE;
 }

@@ -40,6 +40,9 @@ subscriber_sessions(uint64_t state)
 	return (uint32_t)(state >> 24) & SUBSCRIBER_COUNT;
 }
 
+/* The state of an entry; 0, no bindings and no sessions, for SUBSCRIBER_NONE and any other number that is none's. */
+uint64_t subscriber_state(const struct shard *s, uint32_t number);
+
 /* The entry of the subscriber that this host belongs to, or SUBSCRIBER_NONE when it has no binding. */
 uint32_t subscriber_find(const struct shard *s, const uint8_t key[16], const struct ip6 *host);
 
