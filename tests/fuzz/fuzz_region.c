@@ -1,5 +1,5 @@
 // links: worker/inflight.o worker/handoff.o worker/scrub.o supervisor/evidence.o ctl/command.o ctl/show.o ctl/show_status.o
-// links: ctl/show_tenants.o ctl/show_workers.o ctl/show_bindings.o ctl/show_sessions.o ctl/show_pools.o ctl/show_counters.o
+// links: ctl/show_tenants.o ctl/show_workers.o ctl/show_bindings.o ctl/show_sessions.o ctl/show_pools.o ctl/show_subscribers.o ctl/show_counters.o ctl/rank.o
 // links: ctl/show_audit.o ctl/show_config.o ctl/filter.o ctl/output.o ctl/align.o ctl/cell.o ctl/scan.o ctl/view.o
 // links: ctl/metrics.o -ljansson
 /*
@@ -394,6 +394,7 @@ show(void)
 	static const char *const what[] = {
 		"json show status", "text show tenants", "csv show workers", "json show bindings limit=500",
 		"text show bindings limit=500 protocol=tcp", "json show sessions limit=500", "csv show pools", "text show audit",
+		"json show subscribers",
 		"text show counters", "text show sessions port=1 limit=500", "text pulse", "text audits", "json show config",
 	};
 	static struct show s;
