@@ -17,8 +17,8 @@ def got6(src=R, sport=53, dst=A, dport=5000):
 
 
 def host(n, ports=64):
-    """Who opens number n when all ports are to be used: a subscriber may take nine tenths, the rest is for others."""
-    return A if n < ports - ports // 10 else f"2001:db8:{0x1000 + n:x}::1"
+    """Who opens number n when all ports are to be used: one subscriber may take half of so few, the rest is for others."""
+    return A if n < ports // 2 else f"2001:db8:{0x1000 + n:x}::1"
 
 
 def gone(seconds):
@@ -164,7 +164,7 @@ row("two hosts with the same port", "RFC 6146 3.5.1.1", open_udp("a", A), open_u
 
 # Pools
 row("the port range of the pool", "RFC 6146 3.5.1.1",
-    *[open_udp(f"p{n}", sport=1000 + n) for n in range(100)], config="pool = 192.0.2.1 ports 2000-2127")
+    *[open_udp(f"p{n}", host(n, 128), sport=1000 + n) for n in range(100)], config="pool = 192.0.2.1 ports 2000-2127")
 for proto, opened in (("UDP", open_udp), ("TCP", open_tcp)):
     row(f"{proto}: all ports in use: 1/3, and only for new bindings", "RFC 6146 3.5.1.1",
         *[opened(f"p{n}", host(n), sport=1000 + n) for n in range(64)], count(bindings=64),
@@ -189,7 +189,7 @@ row("several pools, several ranges", "RFC 6888 REQ-3",
 
 
 row("max-sessions: a new one is refused, the old ones live on", "RFC 6888 REQ-11",
-    *[open_udp(f"p{n}", sport=1000 + n) for n in range(4)],
+    *[open_udp(f"p{n}", host(n, 4), sport=1000 + n) for n in range(4)],
     *[send(packet, "sessions_full", lambda p: v6(POOL, A) / error6(1, 3, p.sent))
       for packet in (udp6(sport=7), udp6(sport=1000, dst=R2))],
     send(udp4("p0", R2), "sessions_full", lambda p: v4(POOL, R2) / error4(3, 1, p.sent)), open_udp("p1", sport=1001), count(bindings=4, sessions=4), wait(300),

@@ -2,7 +2,6 @@
 from row import *
 
 HELLO = b"hello"
-SMALL = "pool = 192.0.2.1 ports 2048-2111"      # 64 ports of a protocol, one shard
 
 
 def udp6(sport, dst=R, src=A):
@@ -25,6 +24,15 @@ def refused4(packet, verdict, src):
 
 def opened(number, src=A, first=1000):
     return [open_udp(f"p{src}{n}", src=src, sport=first + n) for n in range(number)]
+
+
+def take(n):
+    """A binding on whatever address of the pool."""
+    def step(run):
+        verdict, _, _ = run.gateway.packet(bytes(udp6(1000 + n)), 0)
+        if verdict != "translated":
+            raise Difference(f"number {n}: {verdict}")
+    return step
 
 
 def let_in(port, src, dport):
@@ -100,22 +108,35 @@ row("max-sessions-per-subscriber: one host that meets another counts for both", 
          lambda p: v6(POOL, B, hlim=62) / UDP(sport=p.a, dport=5000) / HELLO), count(sessions=5),
     config="max-sessions-per-subscriber = 4")
 
-# Fair shares
-row("ports run short: the last tenth is for those below their share", "RFC 6888 REQ-11",
-    open_udp("b", src=B), *opened(58), refused(udp6(7), "bindings_share"), refused(udp6(7, src=A2), "bindings_share", A2),
-    open_udp("c", src="2001:db8:3::1"), *opened(4, src=B, first=2000), count(bindings=64),
-    refused(udp6(7, src=B), "ports_exhausted", B), refused(udp6(7), "ports_exhausted"), *opened(58), config=SMALL)
-row("ports run short: of one protocol only", "RFC 6888 REQ-11",
-    open_udp("b", src=B), *opened(58), refused(udp6(7), "bindings_share"), open_tcp("t"), open_echo("e"), config=SMALL)
-row("a subscriber that is alone leaves a tenth to who may come", "RFC 6888 REQ-11",
-    *opened(59), refused(udp6(7), "bindings_share"),
-    *[open_udp("x", src=f"2001:db8:{n}::1") for n in range(2, 7)], count(bindings=64),
-    refused(udp6(7), "ports_exhausted"), refused(udp6(7, src="2001:db8:9::1"), "ports_exhausted", "2001:db8:9::1"), config=SMALL)
+# Fair shares. Of 640 ports, 32 for each subscriber and for one more are kept, but a tenth at least and half at most.
+SHORT = "pool = 192.0.2.1 ports 2048-2687"
+
+
+def others(number, first=3):
+    return [open_udp(f"o{n}", src=f"2001:db8:{n:x}::1") for n in range(first, first + number)]
+
+
+row("a subscriber that is alone leaves a reserve to who may come", "RFC 6888 REQ-11",
+    *opened(577), refused(udp6(7), "bindings_share"), refused(udp6(7, src=A2), "bindings_share", A2),
+    *opened(2, src=B), count(bindings=579), *opened(577), config=SHORT)
+row("ports run short: the reserve is for those below their share", "RFC 6888 REQ-11",
+    *others(9), *opened(312), refused(udp6(7), "bindings_share"),      # 10 subscribers: half is kept, 58 is a share
+    *[step for n in range(3, 9) for step in opened(52, src=f"2001:db8:{n:x}::1", first=6000)], count(bindings=633),
+    refused(udp6(7), "bindings_share"), *others(7, 20), count(bindings=640), refused(udp6(7), "ports_exhausted"),
+    refused(udp6(7, src=B), "ports_exhausted", B), *others(9), *opened(312), config=SHORT)
 row("ports run short: who has his share may not take more", "RFC 6888 REQ-11",
-    *opened(21), *opened(21, src=B), *opened(17, src="2001:db8:3::1"), refused(udp6(7), "bindings_share"),
-    refused(udp6(7, src=B), "bindings_share", B), refused(udp6(7, src="2001:db8:3::1"), "bindings_share", "2001:db8:3::1"),
-    open_udp("x", src="2001:db8:4::1"), config=SMALL)
-row("sessions run short: the last tenth is for those below their share", "RFC 6888 REQ-11",
-    open_udp("b", src=B), *opened(18), refused(udp6(7), "sessions_share"), refused(udp6(1000, R2), "sessions_share"),
-    refused4(udp4(f"p{A}0", R2), "sessions_share", R2), open_udp("b", src=B, dst=R2), count(sessions=20),
-    refused(udp6(7, src=B), "sessions_full", B), *opened(18), config=["max-sessions = 20", SMALL])
+    *opened(270), *opened(275, src=B), refused(udp6(7), "bindings_share"), refused(udp6(7, src=B), "bindings_share", B),
+    *opened(95, src="2001:db8:3::1"), refused(udp6(7), "ports_exhausted"), config=SHORT)
+row("ports run short: of one protocol only", "RFC 6888 REQ-11",
+    *opened(577), refused(udp6(7), "bindings_share"), open_tcp("t"), open_echo("e"), config=SHORT)
+row("ports run short: those that rest are not there", "RFC 6888 REQ-8, REQ-11",
+    *opened(500), wait(240), *opened(330), wait(60), count(bindings=330, held=170),
+    *opened(77, first=7000), refused(udp6(7), "bindings_share"), open_udp("x", src=B), config=SHORT)
+row("ports run short: another address of the pool has some", "RFC 6888 REQ-2, REQ-11",
+    *[take(n) for n in range(1217)], refused(udp6(7), "bindings_share"), *[take(n) for n in range(1217)],
+    config=["pool = 192.0.2.1-192.0.2.2 ports 2048-2687", "new-bindings-per-second = 0"])
+row("sessions run short: the reserve is for those below their share", "RFC 6888 REQ-11",
+    open_udp("b", src=B), *opened(32), refused(udp6(7), "sessions_share"), refused(udp6(1000, R2), "sessions_share"),
+    refused4(udp4(f"p{A}0", R2), "sessions_share", R2), *[open_udp("b", src=B, dst=f"203.0.113.{n}") for n in range(20, 40)],
+    refused(udp6(7, src=B), "sessions_share", B), *others(11), refused(udp6(7, src=B), "sessions_full", B),
+    count(sessions=64), *opened(32), config=["max-sessions = 64", "pool = 192.0.2.1 ports 2048-2111"])

@@ -21,7 +21,7 @@ enum nat64_verdict quota_binding(const struct nat64 *n, const struct shard *s, u
 /* Has the subscriber less than its fair share of the shard's ports of this protocol? */
 bool quota_modest(const struct shard *s, uint32_t subscriber, enum nat64_proto proto);
 
-/* Is so little left of these ports that they are kept for who has less than his fair share? */
-bool quota_scarce(const struct shard_pool *pool);
+/* Is so little left of these ports of the shard that they are kept for who has less than his fair share? */
+bool quota_scarce(const struct shard *s, const struct shard_pool *pool, enum nat64_proto proto);
 
 #endif
