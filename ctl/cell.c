@@ -109,6 +109,10 @@ cell_print(char cell[CELL_SIZE], const struct output_field *f, const struct outp
 	case OUTPUT_IP6:
 		inet_ntop(AF_INET6, v->ip6.b, cell, CELL_SIZE);
 		break;
+	case OUTPUT_PREFIX6:
+		inet_ntop(AF_INET6, v->ip6.b, cell, INET6_ADDRSTRLEN);
+		snprintf(cell + strlen(cell), 8, "/%u", (unsigned)(v->number & 0xff));
+		break;
 	case OUTPUT_IP4:
 		inet_ntop(AF_INET, &ip4, cell, CELL_SIZE);
 		break;

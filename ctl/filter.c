@@ -156,6 +156,9 @@ filter_match(const struct filter *f, const struct output_table *t, const struct 
 		case OUTPUT_IP6:
 			ip6 |= addr_ip6_equal(&row[i].ip6, &f->ip6);
 			break;
+		case OUTPUT_PREFIX6:
+			ip6 |= addr_in_net6(&f->ip6, &(struct net6){ row[i].ip6, (uint8_t)(row[i].number & 0xff) });
+			break;
 		case OUTPUT_IP4:
 			ip4 |= row[i].number == f->ip4;
 			break;

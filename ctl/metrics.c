@@ -197,6 +197,14 @@ sessions(struct metrics *m, unsigned t, unsigned n)
 }
 
 static bool
+subscribers(struct metrics *m, unsigned t, unsigned n)
+{
+	if (n == 0)
+		sample(m, view_subscribers(m->view, t), "%s", "");
+	return n == 0;
+}
+
+static bool
 pool_ports(struct metrics *m, unsigned t, unsigned n)
 {
 	static const char *const state_name[] = { "free", "used", "held" };
@@ -301,6 +309,7 @@ static const struct family families[] = {
 	{ "bindings_created", TYPE_COUNTER, "bindings ever created", false, bindings_created },
 	{ "bindings_expired", TYPE_COUNTER, "bindings ever ended", false, bindings_expired },
 	{ "sessions", TYPE_GAUGE, "sessions alive", false, sessions },
+	{ "subscribers", TYPE_GAUGE, "subscribers that have a binding", false, subscribers },
 	{ "pool_ports", TYPE_GAUGE, "ports of the pool; held: resting after use", false, pool_ports },
 	{ "worker_up", TYPE_GAUGE, "1 when the worker runs", false, worker_up },
 	{ "worker_restarts", TYPE_COUNTER, "restarts of a worker, by the cause of its end", false, worker_restarts },

@@ -22,6 +22,7 @@ enum output_kind {
 	OUTPUT_TENANT,			/* a text; the filter tenant= looks here */
 	OUTPUT_PROTOCOL,		/* enum nat64_proto; filter protocol= */
 	OUTPUT_IP6,			/* filter ip6= */
+	OUTPUT_PREFIX6,			/* an IPv6 prefix, number: its length; filter ip6=: an address in it */
 	OUTPUT_IP4,			/* filter ip4= */
 	OUTPUT_PORT,			/* filter port=; people read it together with the address before it */
 };
@@ -42,7 +43,7 @@ struct output_table {
 struct output_value {
 	bool null;			/* JSON null, CSV nothing, people - */
 	const char *text;
-	uint64_t number;		/* also an IPv4 address, a port, a protocol, a bool */
+	uint64_t number;		/* also an IPv4 address, a port, a protocol, a bool, a length */
 	struct ip6 ip6;
 };
 

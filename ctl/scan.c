@@ -43,11 +43,12 @@ slot_bits(const struct scan *sc, const struct shard *s, uint32_t word)
 	return left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
 }
 
+/* Which of the 64 places from word * 64 on are in use, of n sessions or subscribers. */
 static uint64_t
-session_bits(const struct scan *sc, const struct shard *s, uint32_t word)
+place_bits(const uint64_t *free, uint32_t n, uint32_t word)
 {
-	uint32_t left = sc->l->g.shard_sessions - word * 64;
-	uint64_t bits = ~atomic_load_64(&s->session_free[word]);
+	uint32_t left = n - word * 64;
+	uint64_t bits = ~atomic_load_64(&free[word]);
 
 	return left >= 64 ? bits : bits & ((UINT64_C(1) << left) - 1);
 }
@@ -72,7 +73,7 @@ next_word(struct scan *sc, bool slab)
 			return false;
 	}
 	shard_view(&s, sc->region, sc->l, sc->shard);
-	sc->bits = sc->slab ? session_bits(sc, &s, sc->word) : slot_bits(sc, &s, sc->word);
+	sc->bits = sc->slab ? place_bits(s.session_free, sc->l->g.shard_sessions, sc->word) : slot_bits(sc, &s, sc->word);
 	sc->base = sc->word++ * 64;
 	return true;
 }
@@ -165,4 +166,30 @@ enum scan_result
 scan_session(struct scan *sc, struct scan_hit *hit)
 {
 	return scan_next(sc, hit, true);
+}
+
+enum scan_result
+scan_subscriber(struct scan *sc, struct subscriber *copy)
+{
+	uint32_t n = sc->l->shard_subscribers, place;
+	struct shard s;
+
+	for (; sc->shard < sc->l->g.shards; sc->shard++, sc->word = 0) {
+		shard_view(&s, sc->region, sc->l, sc->shard);
+		while (sc->bits || sc->word * 64 < n) {
+			if (sc->budget == 0)
+				return SCAN_PAUSE;
+			sc->budget--;
+			if (sc->bits == 0) {
+				sc->base = sc->word * 64;
+				sc->bits = place_bits(s.subscriber_free, n, sc->word++);
+				continue;
+			}
+			place = sc->base + (uint32_t)__builtin_ctzll(sc->bits);
+			sc->bits &= sc->bits - 1;
+			if (subscriber_read(&s, place, copy))
+				return SCAN_HIT;
+		}
+	}
+	return SCAN_END;
 }

@@ -1,11 +1,12 @@
 /*
- * scan.h - walk all live bindings, or all sessions, of one tenant, in small steps
+ * scan.h - walk all live bindings, sessions or subscribers of one tenant, in small steps
  */
 #ifndef CTL_SCAN_H
 #define CTL_SCAN_H
 
 #include "shm/record.h"
 #include "shm/session.h"
+#include "shm/subscriber.h"
 
 /* A place in the tables: plain numbers, so a walk can rest for as long as its reader likes. */
 struct scan {
@@ -34,6 +35,9 @@ void scan_start(struct scan *sc, void *region, const struct layout *l);
  * A binding made, ended or moved meanwhile may be missed; none is shown twice.
  */
 enum scan_result scan_record(struct scan *sc, struct scan_hit *hit);
+
+/* The next subscriber that has a binding, copied. */
+enum scan_result scan_subscriber(struct scan *sc, struct subscriber *copy);
 
 /* The next session, joined with its binding. */
 enum scan_result scan_session(struct scan *sc, struct scan_hit *hit);

@@ -6,6 +6,7 @@
 
 #include "ctl/filter.h"
 #include "ctl/output.h"
+#include "ctl/rank.h"
 #include "ctl/scan.h"
 #include "ctl/view.h"
 
@@ -45,6 +46,7 @@ struct show {
 	bool begun, ended;		/* ended: nothing comes after what is in out.buf */
 	struct scan scan;
 	struct output out;
+	struct rank rank;		/* of show_subscribers */
 };
 
 /* The verb of that name and the filters it takes, or NULL. */

@@ -274,6 +274,21 @@ at_most(uint64_t n, uint64_t limit)
 	return n < limit ? n : limit;
 }
 
+uint64_t
+view_subscribers(const struct view *v, unsigned t)
+{
+	const struct heritage_maps *m = &v->tenant[t];
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < m->layout.g.shards; i++) {
+		struct shard s;
+
+		shard_view(&s, m->region, &m->layout, i);
+		n += at_most(atomic_load_32(&s.head->subscribers), m->layout.shard_subscribers);
+	}
+	return n;
+}
+
 void
 view_pool(const struct view *v, unsigned t, unsigned a, enum nat64_proto proto, struct view_pool *pool)
 {

@@ -57,6 +57,8 @@ uint64_t view_action(const struct view *v, unsigned t, enum nat64_action action)
 
 /* Bindings or sessions of one protocol: alive now, or one of the totals. */
 uint64_t view_alive(const struct view *v, unsigned t, enum shard_total created, enum nat64_proto proto);
+/* Subscribers of tenant t that have a binding. */
+uint64_t view_subscribers(const struct view *v, unsigned t);
 uint64_t view_total(const struct view *v, unsigned t, enum shard_total total, enum nat64_proto proto);
 
 /* The pool addresses of tenant t, and the ports of address number a, summed over the shards. */

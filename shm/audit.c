@@ -9,11 +9,14 @@
  *  6  a session's key is set if and only if its free bit is clear; it belongs to a live binding; its index finds it
  *  7  a binding's count of sessions is how many there are, and so is a peer's
  *  8  created - ended = alive, for bindings and for sessions, protocol by protocol
+ *  9  a live record is counted by the subscriber whose prefix holds its IPv6 host, once, with its sessions; a subscriber is
+ *     there if and only if its free bit is clear, counts what its records say, and its index finds it
  *
- * The pieces of a shard: one for each pool area (2 to 5), some index buckets (5), some words of sessions (6), and at
- * the end the sums (1, 7, 8), which must be of one moment. The sums take the number of live records from the pools' counts,
- * which the areas have proven. Rule 7 is proven without memory for counts: what bindings claim and what sessions say are
- * both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums differ. Peers likewise.
+ * The pieces of a shard: one for each pool area (2 to 5, 9), some index buckets (5), some words of sessions (6) and of
+ * subscribers (9), and at the end the sums (1, 7, 8, 9), which must be of one moment. The sums take the number of live
+ * records from the pools' counts, which the areas have proven. Rule 7 is proven without memory for counts: what bindings
+ * claim and what sessions say are both added up, each weighed with a hash of the binding's slot; a wrong count makes the sums
+ * differ. Peers and subscribers likewise.
  *
  * A page that was never written must not be read, or the kernel would provide it. So a block of 64 ports that are all
  * free, sessions likewise, and the index of a shard that never had a binding are passed over.
@@ -24,12 +27,13 @@
 #include "shm/index.h"
 #include "shm/pool.h"
 #include "shm/session.h"
+#include "shm/subscriber.h"
 
 #define WORD 64				/* records, or sessions, looked at together */
 #define PIECE_BUCKETS 64
 #define PIECE_WORDS 16
 
-enum phase { AREAS, INDEX, SESSIONS, SUMS };
+enum phase { AREAS, INDEX, SESSIONS, SUBSCRIBERS, SUMS };
 
 struct look {
 	struct audit *a;
@@ -43,6 +47,8 @@ struct sums {
 	uint64_t live[NAT64_N_PROTOS], sessions[NAT64_N_PROTOS], inlined, claimed;
 	uint64_t slab, weighed;		/* sessions of the slab, and what they say of their bindings */
 	uint64_t peers, counting, counted;	/* peers, what they count, and what sessions say of them */
+	uint64_t subscribers, members, member_sessions;	/* subscribers; what records say of theirs, weighed */
+	uint64_t joined, joined_sessions;	/* and what they count, weighed */
 };
 
 static const char *const words[AUDIT_N_RULES] = {
@@ -102,6 +108,19 @@ check_found(const struct look *k, uint32_t slot, uint64_t hash)
 		violation(k, AUDIT_found, slot);
 }
 
+/* Is the live binding in slot counted by the subscriber that its host belongs to? */
+static void
+check_member(const struct look *k, uint32_t slot)
+{
+	const struct record *r = &k->s->records[slot];
+	const struct subscriber *e = &k->s->subscribers[r->subscriber % k->s->l->shard_subscribers];
+	struct ip6 prefix = addr_mask6(&r->ip6, k->s->l->g.subscriber_prefix);
+
+	if (r->subscriber >= k->s->l->shard_subscribers || subscriber_bindings(e->state) == 0 ||
+	    !addr_ip6_equal(&e->prefix, &prefix))
+		violation(k, AUDIT_subscriber, slot);
+}
+
 /* The records of a block from slot `first` on. Adds up who is held and who is live. */
 static void
 check_block(const struct look *k, unsigned area, uint32_t first, uint64_t bits, uint32_t *held, uint32_t *live)
@@ -129,12 +148,14 @@ check_block(const struct look *k, unsigned area, uint32_t first, uint64_t bits, 
 			violation(k, AUDIT_expires, first + i);
 		hash[i] = hash_of(k, r);
 		index_prefetch(s->index, s->l->index_buckets, hash[i]);
+		__builtin_prefetch(&s->subscribers[r->subscriber % s->l->shard_subscribers]);
 		found |= UINT64_C(1) << i;
 	}
 	for (; found; found &= found - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(found);
 
 		check_found(k, first + i, hash[i]);
+		check_member(k, first + i);
 	}
 }
 
@@ -194,8 +215,10 @@ check_cell(const struct look *k, uint32_t cell, uint32_t value)
 		violation(k, AUDIT_index, slot);
 	if (free_port(s, slot))
 		violation(k, AUDIT_state, slot);
-	if (slot >= s->l->pool_slots)
+	if (slot >= s->l->pool_slots) {
 		check_found(k, slot, hash);
+		check_member(k, slot);
+	}
 }
 
 static void
@@ -240,20 +263,45 @@ check_session(const struct look *k, uint32_t number, bool bit)
 		violation(k, AUDIT_session_found, number);
 }
 
-/* 64 sessions. Returns how many were looked at. */
-static uint32_t
-check_session_word(const struct look *k, uint32_t word)
+static void
+check_subscriber(const struct look *k, uint32_t number, bool bit)
 {
-	const struct shard *s = k->s;
-	uint64_t bits = s->session_free[word];
-	uint32_t n = s->l->g.shard_sessions - word * WORD < WORD ? s->l->g.shard_sessions - word * WORD : WORD;
+	const struct subscriber *e = &k->s->subscribers[number];
 
-	if (bits && !(s->session_summary[word / 64] >> word % 64 & 1))
+	if (bit == (subscriber_bindings(e->state) > 0))
+		violation(k, AUDIT_subscriber_bit, number);
+	if (subscriber_bindings(e->state) > 0 && subscriber_find(k->s, k->secret->index_key, &e->prefix) != number)
+		violation(k, AUDIT_subscriber_found, number);
+}
+
+/* Sessions or subscribers: so many places, the bitmap of the free ones and its summary. */
+struct places {
+	const uint64_t *free, *summary;
+	uint32_t n;
+	void (*check)(const struct look *k, uint32_t number, bool bit);
+};
+
+static struct places
+places_of(const struct shard *s, enum phase phase)
+{
+	if (phase == SESSIONS)
+		return (struct places) { s->session_free, s->session_summary, s->l->g.shard_sessions, check_session };
+	return (struct places) { s->subscriber_free, s->subscriber_summary, s->l->shard_subscribers, check_subscriber };
+}
+
+/* 64 of them. Returns how many were looked at. */
+static uint32_t
+check_word(const struct look *k, const struct places *p, uint32_t word)
+{
+	uint64_t bits = p->free[word];
+	uint32_t n = p->n - word * WORD < WORD ? p->n - word * WORD : WORD;
+
+	if (bits && !(p->summary[word / 64] >> word % 64 & 1))
 		violation(k, AUDIT_summary, word * WORD);
 	if (bits == UINT64_MAX)
 		return 1;
 	for (uint32_t i = 0; i < n; i++)
-		check_session(k, word * WORD + i, bits >> i & 1);
+		p->check(k, word * WORD + i, bits >> i & 1);
 	return n;
 }
 
@@ -275,6 +323,8 @@ add_live(const struct shard *s, uint32_t slot, struct sums *sum)
 
 	sum->inlined += inlined;
 	sum->claimed += weight(slot) * ((uint64_t)r->sessions - inlined);	/* modulo 2^64, whatever is written there */
+	sum->members += weight(r->subscriber);
+	sum->member_sessions += weight(r->subscriber) * r->sessions;
 	if (r->proto < NAT64_N_PROTOS)
 		sum->sessions[r->proto] += r->sessions;
 }
@@ -350,22 +400,58 @@ add_sessions(const struct shard *s, struct sums *sum)
 }
 
 static void
-check_session_index(const struct look *k, uint64_t entries)
+add_subscribers(const struct shard *s, struct sums *sum)
 {
-	const struct shard *s = k->s;
+	for (uint32_t word = 0; word * WORD < s->l->shard_subscribers; word++)
+		for (uint64_t used = ~s->subscriber_free[word]; used; used &= used - 1) {
+			uint32_t number = word * WORD + (unsigned)__builtin_ctzll(used);
+			uint64_t state;
+
+			if (number >= s->l->shard_subscribers)
+				break;
+			state = s->subscribers[number].state;
+			sum->subscribers++;
+			sum->joined += weight(number) * subscriber_bindings(state);
+			sum->joined_sessions += weight(number) * subscriber_sessions(state);
+		}
+}
+
+/* Does each cell of an index stand for a place in use, and are there as many cells as entries? */
+static void
+check_cells(const struct look *k, const uint32_t *cell, uint32_t buckets, const struct places *p, uint64_t entries,
+	    enum audit_rule rule)
+{
 	uint64_t cells = 0;
 
-	for (uint32_t i = 0; i < s->l->session_buckets * INDEX_BUCKET; i++) {
-		uint32_t number = (s->session_index[i] & INDEX_NUMBER) - 1;
+	for (uint32_t i = 0; i < buckets * INDEX_BUCKET; i++) {
+		uint32_t number = (cell[i] & INDEX_NUMBER) - 1;
 
-		if (s->session_index[i] == 0)
+		if (cell[i] == 0)
 			continue;
 		cells++;
-		if (number >= s->l->g.shard_sessions || s->session_free[number / 64] >> number % 64 & 1)
-			violation(k, AUDIT_session_index, AUDIT_NO_SLOT);
+		if (number >= p->n || p->free[number / 64] >> number % 64 & 1)
+			violation(k, rule, AUDIT_NO_SLOT);
 	}
 	if (cells != entries)
-		violation(k, AUDIT_session_index, AUDIT_NO_SLOT);
+		violation(k, rule, AUDIT_NO_SLOT);
+}
+
+/* Subscribers count what the records say of them. Returns how many cells and subscribers it looked at. */
+static uint32_t
+check_subscribers(const struct look *k, struct sums *sum)
+{
+	const struct shard *s = k->s;
+	struct places p = places_of(s, SUBSCRIBERS);
+
+	add_subscribers(s, sum);
+	if (sum->joined != sum->members || sum->joined_sessions != sum->member_sessions)
+		violation(k, AUDIT_subscribers, AUDIT_NO_SLOT);
+	if (sum->subscribers != s->head->subscribers)
+		violation(k, AUDIT_subscriber_index, AUDIT_NO_SLOT);
+	if (sum->subscribers == 0 && untouched(s, SHARD_BINDINGS_CREATED))
+		return 0;
+	check_cells(k, s->subscriber_index, s->l->subscriber_buckets, &p, sum->subscribers, AUDIT_subscriber_index);
+	return s->l->subscriber_buckets + (uint32_t)sum->subscribers / 4;
 }
 
 /* created - ended, unlike shard_alive without mercy for more ended than created. */
@@ -393,7 +479,9 @@ check_sums(const struct look *k)
 	}
 	add_sessions(s, &sum);
 	if (sum.slab > 0 || !untouched(s, SHARD_SESSIONS_CREATED)) {
-		check_session_index(k, sum.slab + sum.peers);
+		struct places p = places_of(s, SESSIONS);
+
+		check_cells(k, s->session_index, s->l->session_buckets, &p, sum.slab + sum.peers, AUDIT_session_index);
 		looked += s->l->session_buckets;
 	}
 	for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
@@ -410,6 +498,7 @@ check_sums(const struct look *k)
 		violation(k, AUDIT_sessions, AUDIT_NO_SLOT);
 	if (sum.counting != sum.counted)
 		violation(k, AUDIT_peers, AUDIT_NO_SLOT);
+	looked += check_subscribers(k, &sum);
 	k->a->records += statics;
 	return looked + (uint32_t)(live + sum.slab + sum.peers) / 4;
 }
@@ -419,7 +508,8 @@ static uint32_t
 piece(const struct look *k)
 {
 	const struct layout *l = k->s->l;
-	uint32_t session_words = (l->g.shard_sessions + WORD - 1) / WORD, n = 0;
+	struct places p = places_of(k->s, k->a->phase);
+	uint32_t n = 0;
 
 	switch (k->a->phase) {
 	case AREAS:
@@ -433,8 +523,9 @@ piece(const struct look *k)
 			return n * INDEX_BUCKET / 4;
 		break;
 	case SESSIONS:
-		for (unsigned i = 0; i < PIECE_WORDS && k->a->at < session_words; i++)
-			n += check_session_word(k, k->a->at++);
+	case SUBSCRIBERS:
+		for (unsigned i = 0; i < PIECE_WORDS && k->a->at < (p.n + WORD - 1) / WORD; i++)
+			n += check_word(k, &p, k->a->at++);
 		if (n > 0)
 			return n;
 		break;

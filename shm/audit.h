@@ -31,7 +31,12 @@
 	RULE(bindings_total, "bindings created - ended is not how many there are") \
 	RULE(sessions_total, "sessions created - ended is not how many there are") \
 	RULE(bindings_index, "index and bindings differ in number") \
-	RULE(peers, "peer's count of sessions is wrong")
+	RULE(peers, "peer's count of sessions is wrong") \
+	RULE(subscriber, "live binding is counted for another subscriber, or for none") \
+	RULE(subscriber_bit, "subscriber and its free bit disagree") \
+	RULE(subscriber_found, "subscriber is not found by its prefix, or another one is") \
+	RULE(subscriber_index, "subscriber index and subscribers differ in number") \
+	RULE(subscribers, "subscriber's count of bindings or sessions is wrong")
 
 enum audit_rule {
 	AUDIT_none,

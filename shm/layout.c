@@ -9,6 +9,7 @@
 #include "shm/hash.h"
 #include "shm/kept.h"
 #include "shm/kin.h"
+#include "shm/subscriber.h"
 
 #define ENOUGH_SESSIONS 1024		/* of a shard; a small max-sessions is not to be cut into crumbs */
 #define MAX_SLOTS ((1u << 24) - 2)	/* index entries keep a slot in 24 bits, plus one */
@@ -87,6 +88,7 @@ layout_geometry_heir(struct layout_geometry *g, const struct config_tenant *conf
 		.packet_size = config->mtu,
 		.kept = config->max_fragments / (config->workers ? config->workers : 1),
 		.offload = config->offload != CONFIG_SWITCH_OFF,
+		.subscriber_prefix = config->subscriber_prefix,
 	};
 }
 
@@ -118,6 +120,10 @@ plan_shard(struct layout *l)
 	l->session_index = take(&at, (size_t)l->session_buckets * 64);
 	l->session_free = take(&at, (l->g.shard_sessions + 63) / 64 * sizeof(uint64_t));
 	l->session_summary = take(&at, (l->g.shard_sessions + 4095) / 4096 * sizeof(uint64_t));
+	l->subscriber_index = take(&at, (size_t)l->subscriber_buckets * 64);
+	l->subscriber_free = take(&at, (l->shard_subscribers + 63) / 64 * sizeof(uint64_t));
+	l->subscriber_summary = take(&at, (l->shard_subscribers + 4095) / 4096 * sizeof(uint64_t));
+	l->subscribers = take(&at, l->shard_subscribers * sizeof(struct subscriber));
 	l->sessions = take(&at, l->g.shard_sessions * sizeof(struct session));
 	l->records = take(&at, (size_t)l->slots * sizeof(struct record));
 	l->shard_size = at;
@@ -127,14 +133,13 @@ bool
 layout_plan(struct layout *l, const struct layout_geometry *g)
 {
 	uint64_t slots;
-	uint32_t bindings;
 	size_t at = 0;
 
 	if (g->shards < 1 || g->shards > LAYOUT_MAX_SHARDS || (g->shards & (g->shards - 1)) ||
 	    g->workers < 1 || g->workers > CONFIG_MAX_WORKERS || g->addresses < 1 ||
 	    g->addresses > CONFIG_MAX_POOL || g->shard_sessions < 1 || g->shard_sessions > MAX_SLOTS ||
 	    g->packet_size < 576 || g->packet_size > 65535 ||
-	    g->kept > KEPT_MAX || g->offload > 1)
+	    g->kept > KEPT_MAX || g->offload > 1 || g->subscriber_prefix < 32 || g->subscriber_prefix > 128)
 		return false;
 	*l = (struct layout) { .g = *g };
 	l->blocks_per_shard = LAYOUT_BLOCKS / g->shards;
@@ -145,8 +150,10 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	l->pool_slots = (uint32_t)slots;
 	l->slots = l->pool_slots + CONFIG_MAX_STATICS;
 
-	bindings = (l->pool_slots < g->shard_sessions ? l->pool_slots : g->shard_sessions) + CONFIG_MAX_STATICS;
-	l->index_buckets = power_of_two_from(bindings / 8);
+	/* As many as there can be bindings: each may be of another subscriber. */
+	l->shard_subscribers = (l->pool_slots < g->shard_sessions ? l->pool_slots : g->shard_sessions) + CONFIG_MAX_STATICS;
+	l->index_buckets = power_of_two_from(l->shard_subscribers / 8);
+	l->subscriber_buckets = power_of_two_from(l->shard_subscribers / 10);
 	l->session_buckets = power_of_two_from(g->shard_sessions / 8 < 4 ? 4 : g->shard_sessions / 8);
 	l->buffer_size = g->offload ? LAYOUT_GSO_MAX : g->packet_size;
 	l->buffer_stride = stride(l->buffer_size);
@@ -263,6 +270,16 @@ free_word(const struct config_tenant *config, const struct layout_address *addre
 	return word;
 }
 
+/* n places, all free. */
+static void
+init_places(uint64_t *free, uint64_t *summary, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		free[i / 64] |= UINT64_C(1) << i % 64;
+	for (uint32_t i = 0; i < (n + 63) / 64; i++)
+		summary[i / 64] |= UINT64_C(1) << i % 64;
+}
+
 static void
 init_pool(void *base, const struct layout *l, const struct config_tenant *config, bool complete)
 {
@@ -285,14 +302,13 @@ init_pool(void *base, const struct layout *l, const struct config_tenant *config
 
 					pool->word[i] = word;
 					pool->total += count;
+					s.head->ports[proto] += h->address[a].leaving ? 0 : count;
 					pool->free += count;
 					pool->group_free[i / SHARD_GROUP_WORDS] += (uint16_t)count;
 				}
 			}
-		for (uint32_t i = 0; i < l->g.shard_sessions; i++)
-			s.session_free[i / 64] |= UINT64_C(1) << i % 64;
-		for (uint32_t i = 0; i < (l->g.shard_sessions + 63) / 64; i++)
-			s.session_summary[i / 64] |= UINT64_C(1) << i % 64;
+		init_places(s.session_free, s.session_summary, l->g.shard_sessions);
+		init_places(s.subscriber_free, s.subscriber_summary, l->shard_subscribers);
 	}
 }
 

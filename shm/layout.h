@@ -9,7 +9,8 @@
  *   rings     one per ordered pair of workers        written by the two
  *   kept      a store per worker of packets that wait (shm/kept.h), and of what fragments have in common (shm/kin.h)
  *                                                    written by its worker
- *   shards    records, index, sessions, pool         each written by the worker that owns it, mapped by no other
+ *   shards    records, index, sessions, pool, subscribers
+ *                                                    each written by the worker that owns it, mapped by no other
  *
  * Every part starts on a page of its own, so that a mapping can leave it out. No pointer is stored in the region:
  * places are numbers, and every number is checked against the geometry before use.
@@ -56,6 +57,7 @@ struct layout_geometry {
 	uint32_t packet_size;		/* the largest packet that passes the device by itself: its MTU */
 	uint32_t kept;			/* packets that each worker can keep, at most KEPT_MAX */
 	uint32_t offload;		/* 1: a packet in a buffer may stand for several (struct layout_offload); 0: never */
+	uint32_t subscriber_prefix;	/* bits, 32 to 128; decides no size, but who counts for whom */
 };
 
 struct layout_address {
@@ -193,7 +195,8 @@ struct layout {
 	struct layout_geometry g;
 	uint32_t blocks_per_shard, ports_per_shard;	/* of one address (and protocol) */
 	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
-	uint32_t index_buckets, session_buckets;	/* powers of two */
+	uint32_t shard_subscribers;	/* of one shard that can have a binding */
+	uint32_t index_buckets, session_buckets, subscriber_buckets;	/* powers of two */
 	uint32_t buffer_size;		/* the largest packet in a buffer or a ring */
 	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
 	uint32_t kept_stride;		/* bytes of the place of a kept packet, which stands for itself */
@@ -202,6 +205,7 @@ struct layout {
 	size_t ring_size, shard_size;
 	/* inside a shard */
 	size_t pool, pool_stride, expires, index, session_index, session_free, session_summary;
+	size_t subscriber_index, subscriber_free, subscriber_summary, subscribers;
 	size_t sessions, records;
 };
 

@@ -8,6 +8,7 @@
 #include "shm/hash.h"
 #include "shm/index.h"
 #include "shm/record.h"
+#include "shm/subscriber.h"
 
 static uint64_t
 next_state(const struct record *r, enum record_state state)
@@ -72,7 +73,7 @@ pool_change(const struct shard *s, struct shard_intent *in, int free, int held)
 	in->pool_free = pool->free + (uint32_t)free;
 	in->pool_held = pool->held + (uint32_t)held;
 	in->pool_group = (uint32_t)(pool->group_free[port / 64 / SHARD_GROUP_WORDS] + free);
-	in->pool_bit = (uint32_t)(pool->word[port / 64] >> port % 64) & 1;
+	in->pool_bit = pool->word[port / 64] >> port % 64 & 1;
 	if (free)
 		in->pool_bit = free > 0;
 }
@@ -80,21 +81,23 @@ pool_change(const struct shard *s, struct shard_intent *in, int free, int held)
 /* Fill a free record: everything behind the state word. A reader may still be copying the binding before. */
 static void
 fill(struct record *r, const struct record_key *k, uint32_t ip4, uint16_t port4, const struct record_first *first,
-     uint32_t now)
+     uint32_t subscriber, uint32_t now)
 {
 	const struct record fresh = {
 		.ip6 = k->ip6, .port6 = k->port6, .proto = k->proto, .ip4 = ip4, .port4 = port4, .created = now,
 		.remote4 = first->remote4, .remote_port = first->remote_port, .via = first->via, .tcp = first->tcp,
+		.subscriber = subscriber,
 	};
 
 	atomic_write_words(&r->ip6, &fresh.ip6, RECORD_WORDS - 1);
 }
 
 int
-record_create_owner(struct shard *s, uint32_t slot, const struct record_key *k, uint64_t hash, uint32_t ip4,
+record_create_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_key *k, uint32_t ip4,
 		    uint16_t port4, const struct record_first *first, uint32_t now)
 {
 	struct record *r = &s->records[slot];
+	uint64_t hash = record_hash(key, k);
 	int64_t cell = index_place(s->index, s->l->index_buckets, hash);
 	struct shard_intent in = {
 		.effects = SHARD_RECORD | SHARD_INDEX,
@@ -106,10 +109,11 @@ record_create_owner(struct shard *s, uint32_t slot, const struct record_key *k, 
 		.index_cell = (uint32_t)cell,
 		.index_value = index_value(hash, slot),
 	};
+	uint32_t subscriber = cell < 0 ? SUBSCRIBER_NONE : subscriber_join(s, key, &in, &k->ip6, 1);
 
-	if (cell < 0)
+	if (subscriber == SUBSCRIBER_NONE)
 		return -1;
-	fill(r, k, ip4, port4, first, now);
+	fill(r, k, ip4, port4, first, subscriber, now);
 	pool_change(s, &in, -1, 0);
 	total_add(s, &in, SHARD_BINDINGS_CREATED, k->proto);
 	total_add(s, &in, SHARD_SESSIONS_CREATED, k->proto);
@@ -118,10 +122,12 @@ record_create_owner(struct shard *s, uint32_t slot, const struct record_key *k, 
 }
 
 int
-record_create_static_owner(struct shard *s, uint32_t slot, const struct record_key *k, uint64_t hash, uint32_t ip4,
+record_create_static_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_key *k, uint32_t ip4,
 			   uint16_t port4, uint32_t now)
 {
 	struct record *r = &s->records[slot];
+	uint64_t hash = record_hash(key, k);
+	uint32_t subscriber;
 	int64_t cell;
 	struct shard_intent in = {
 		.effects = SHARD_RECORD | SHARD_INDEX,
@@ -136,8 +142,11 @@ record_create_static_owner(struct shard *s, uint32_t slot, const struct record_k
 	cell = index_place(s->index, s->l->index_buckets, hash);
 	if (cell < 0 || record_live(s, slot))
 		return -1;
+	subscriber = subscriber_join(s, key, &in, &k->ip6, 0);
+	if (subscriber == SUBSCRIBER_NONE)
+		return -1;
 	in.index_cell = (uint32_t)cell;
-	fill(r, k, ip4, port4, &(struct record_first) { 0 }, now);
+	fill(r, k, ip4, port4, &(struct record_first) { 0 }, subscriber, now);
 	total_add(s, &in, SHARD_BINDINGS_CREATED, k->proto);
 	shard_commit_owner(s, &in);
 	return 0;
@@ -163,6 +172,7 @@ record_remove_owner(struct shard *s, uint32_t slot, const uint8_t index_key[16],
 	}
 	if (slot < s->l->pool_slots)
 		pool_change(s, &in, !hold, hold);
+	subscriber_leave(s, index_key, &in, r->subscriber);
 	if (k.proto < NAT64_N_PROTOS)
 		total_add(s, &in, SHARD_BINDINGS_ENDED, k.proto);
 	shard_commit_owner(s, &in);

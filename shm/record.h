@@ -36,7 +36,8 @@ struct record {
 	uint16_t remote_port, pad2;
 	uint32_t sessions;		/* atomic; sessions of this binding, the inline one included */
 	uint32_t created;		/* table seconds */
-	uint32_t spare[3];
+	uint32_t subscriber;		/* number of the entry that counts it (shm/subscriber.h) */
+	uint32_t spare[2];
 };
 _Static_assert(sizeof(struct record) == 64, "a record is one cache line");
 #define RECORD_WORDS 8
@@ -75,14 +76,14 @@ struct record_first {
 };
 
 /*
- * Bind k to the free port in slot, whose pool address and port the caller names, with one session.
- * Returns 0, or -1 when both buckets of the index are full: nothing has changed then.
+ * Bind k to the free port in slot, whose pool address and port the caller names, with one session. key is
+ * layout_secret.index_key. Returns 0, or -1 when both buckets of an index are full: nothing has changed then.
  */
-int record_create_owner(struct shard *s, uint32_t slot, const struct record_key *k, uint64_t hash, uint32_t ip4,
+int record_create_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_key *k, uint32_t ip4,
 			uint16_t port4, const struct record_first *first, uint32_t now);
 
 /* Bind k to the static slot for ever, with no session; a no-op when that very binding is there. As above. */
-int record_create_static_owner(struct shard *s, uint32_t slot, const struct record_key *k, uint64_t hash,
+int record_create_static_owner(struct shard *s, const uint8_t key[16], uint32_t slot, const struct record_key *k,
 			       uint32_t ip4, uint16_t port4, uint32_t now);
 
 /* End a binding without sessions; its port is held until release, or free at once when release <= now. */

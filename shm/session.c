@@ -3,7 +3,7 @@
  *
  * Most bindings have one session, which lies inline in the record: no look-up, no second cache line. The others are
  * found by their own index. That a session belongs to a binding is said by the session alone (slot and generation),
- * so nothing has to be unlinked when a binding ends.
+ * so nothing has to be unlinked when a binding ends. What the subscriber has changes in the same commit.
  * A peer is one more entry of the same slab and index, under a hash of its own. It is made first, counting none, and then
  * counts a session in the one commit that notes it there; it ends when it has come back to none, or by the clock hand.
  * Must never: follow a slot of the slab without checking it against the layout.
@@ -11,6 +11,7 @@
 #include "shm/hash.h"
 #include "shm/index.h"
 #include "shm/session.h"
+#include "shm/subscriber.h"
 
 static uint64_t
 hash_of(const uint8_t key[16], uint32_t slot, uint32_t remote4, uint32_t remote_port)
@@ -82,27 +83,7 @@ session_known(const struct shard *s, const uint8_t key[16], uint32_t slot, uint3
 	return peer != SESSION_NONE && s->sessions[peer].peer > 0;
 }
 
-/* The lowest free place of the slab, so that its memory stays dense; SESSION_NONE when there is none. */
-static uint32_t
-slab_place(const struct shard *s)
-{
-	uint32_t words = (s->l->g.shard_sessions + 4095) / 4096;
-
-	for (uint32_t i = 0; i < words; i++) {
-		uint32_t word, n;
-
-		if (s->session_summary[i] == 0)
-			continue;
-		word = i * 64 + (unsigned)__builtin_ctzll(s->session_summary[i]);
-		if (word >= (s->l->g.shard_sessions + 63) / 64 || s->session_free[word] == 0)
-			return SESSION_NONE;
-		n = word * 64 + (unsigned)__builtin_ctzll(s->session_free[word]);
-		return n < s->l->g.shard_sessions ? n : SESSION_NONE;
-	}
-	return SESSION_NONE;
-}
-
-/* The record's after-image with `change` more sessions; state, expiry and flags as they are. */
+/* The after-image of the record and its subscriber with `change` more sessions; state, expiry and flags as they are. */
 static struct shard_intent
 record_image(const struct shard *s, uint32_t slot, int change)
 {
@@ -110,7 +91,7 @@ record_image(const struct shard *s, uint32_t slot, int change)
 	enum shard_total total = change > 0 ? SHARD_SESSIONS_CREATED : SHARD_SESSIONS_ENDED;
 	uint32_t cell = total * NAT64_N_PROTOS + r->proto % NAT64_N_PROTOS;
 
-	return (struct shard_intent) {
+	struct shard_intent in = {
 		.effects = SHARD_RECORD | SHARD_SESSION_TOTAL,
 		.slot = slot,
 		.record_state = r->state,
@@ -120,32 +101,35 @@ record_image(const struct shard *s, uint32_t slot, int change)
 		.session_total = cell,
 		.session_total_value = s->head->total[cell] + 1,
 	};
+
+	subscriber_session(s, &in, r->subscriber, change);
+	return in;
 }
 
-static uint64_t
-alive(const struct shard *s)
+uint32_t
+session_left(const struct shard *s)
 {
 	uint64_t n = 0;
 
 	for (unsigned p = 0; p < NAT64_N_PROTOS; p++)
 		n += shard_alive(s, SHARD_SESSIONS_CREATED, p);
-	return n;
+	return n < s->l->g.shard_sessions ? s->l->g.shard_sessions - (uint32_t)n : 0;
 }
 
 bool
 session_room(const struct shard *s)
 {
-	return alive(s) < s->l->g.shard_sessions;
+	return session_left(s) > 0;
 }
 
 /* The after-image of a new entry of the slab and its index cell. False when there is no place for it. */
 static bool
 slab_add(const struct shard *s, struct shard_intent *in, uint32_t slot, uint64_t hash, const struct session *fresh)
 {
-	uint32_t n = slab_place(s);
+	uint32_t n = shard_place(s->session_free, s->session_summary, s->l->g.shard_sessions);
 	int64_t cell = index_place(s->session_index, s->l->session_buckets, hash);
 
-	if (n == SESSION_NONE || cell < 0)
+	if (n == SHARD_NO_PLACE || cell < 0)
 		return false;
 	atomic_write_words(&s->sessions[n].remote4, &fresh->remote4, SESSION_WORDS - 1);
 	in->effects |= SHARD_SESSION | SHARD_SESSION_INDEX;

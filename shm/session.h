@@ -39,7 +39,8 @@ _Static_assert(sizeof(struct session) == 24, "24 bytes and 8 of index make 32 pe
 uint32_t session_find(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,
 		      uint16_t remote_port);
 
-/* May the shard take one more session (max-sessions, shared evenly by the shards)? */
+/* How many sessions more the shard may take (max-sessions, shared evenly by the shards). Is it one at least? */
+uint32_t session_left(const struct shard *s);
 bool session_room(const struct shard *s);
 
 /* Add one to the live binding in slot. Returns its number, or SESSION_NONE when the shard is full. */

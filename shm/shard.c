@@ -7,6 +7,7 @@
  * Must never: read a field of the intent after effects was cleared, or compute an effect from what it overwrites.
  */
 #include "shm/session.h"
+#include "shm/subscriber.h"
 
 void
 shard_view(struct shard *s, void *region, const struct layout *l, unsigned number)
@@ -24,6 +25,10 @@ shard_view(struct shard *s, void *region, const struct layout *l, unsigned numbe
 		.session_free = layout_at(base, l->session_free),
 		.session_summary = layout_at(base, l->session_summary),
 		.sessions = layout_at(base, l->sessions),
+		.subscriber_index = layout_at(base, l->subscriber_index),
+		.subscriber_free = layout_at(base, l->subscriber_free),
+		.subscriber_summary = layout_at(base, l->subscriber_summary),
+		.subscribers = layout_at(base, l->subscribers),
 		.records = layout_at(base, l->records),
 	};
 }
@@ -41,6 +46,23 @@ shard_alive(const struct shard *s, enum shard_total created, enum nat64_proto pr
 	uint64_t begun = shard_total(s, created, proto);
 
 	return begun > ended ? begun - ended : 0;
+}
+
+uint32_t
+shard_place(const uint64_t *free, const uint64_t *summary, uint32_t n)
+{
+	for (uint32_t i = 0; i < (n + 4095) / 4096; i++) {
+		uint32_t word, place;
+
+		if (summary[i] == 0)
+			continue;
+		word = i * 64 + (unsigned)__builtin_ctzll(summary[i]);
+		if (word >= (n + 63) / 64 || free[word] == 0)
+			return SHARD_NO_PLACE;
+		place = word * 64 + (unsigned)__builtin_ctzll(free[word]);
+		return place < n ? place : SHARD_NO_PLACE;
+	}
+	return SHARD_NO_PLACE;
 }
 
 static void
@@ -74,6 +96,17 @@ apply_session(struct shard *s, const struct shard_intent *in)
 }
 
 static void
+apply_subscriber(struct shard *s, const struct shard_intent *in)
+{
+	uint32_t word = in->subscriber / 64;
+
+	atomic_store_64(&s->subscribers[in->subscriber].state, in->subscriber_state);
+	set_bit(s->subscriber_free, in->subscriber, subscriber_bindings(in->subscriber_state) == 0);
+	set_bit(s->subscriber_summary, word, s->subscriber_free[word] != 0);
+	atomic_store_32(&s->head->subscribers, in->subscribers);
+}
+
+static void
 apply(struct shard *s, const struct shard_intent *in, uint32_t effects)
 {
 	if (effects & SHARD_RECORD) {
@@ -96,6 +129,10 @@ apply(struct shard *s, const struct shard_intent *in, uint32_t effects)
 	}
 	if (effects & SHARD_SESSION_INDEX)
 		atomic_store_32(&s->session_index[in->session_cell], in->session_value);
+	if (effects & SHARD_SUBSCRIBER)
+		apply_subscriber(s, in);
+	if (effects & SHARD_SUBSCRIBER_INDEX)
+		atomic_store_32(&s->subscriber_index[in->subscriber_cell], in->subscriber_value);
 	if (effects & SHARD_BINDING_TOTAL)
 		atomic_store_64(&s->head->total[in->binding_total], in->binding_value);
 	if (effects & SHARD_SESSION_TOTAL)
@@ -123,6 +160,7 @@ plausible(const struct shard *s, const struct shard_intent *in)
 
 	return in->slot < l->slots && in->session < l->g.shard_sessions && in->peer < l->g.shard_sessions &&
 	       in->index_cell < l->index_buckets * 16 && in->session_cell < l->session_buckets * 16 &&
+	       in->subscriber < l->shard_subscribers && in->subscriber_cell < l->subscriber_buckets * 16 &&
 	       in->binding_total < SHARD_N_TOTALS * NAT64_N_PROTOS &&
 	       in->session_total < SHARD_N_TOTALS * NAT64_N_PROTOS &&
 	       (!(in->effects & SHARD_POOL) || in->slot < l->pool_slots);

@@ -25,6 +25,8 @@ enum shard_effect {
 	SHARD_BINDING_TOTAL = 1 << 5,	/* total number binding_total, one of the bindings' as a rule */
 	SHARD_SESSION_TOTAL = 1 << 6,	/* total number session_total, one of the sessions' as a rule */
 	SHARD_PEER = 1 << 7,		/* session.peer: of session the peer's number, of peer its count */
+	SHARD_SUBSCRIBER = 1 << 8,	/* subscriber.state and free bit, and how many there are */
+	SHARD_SUBSCRIBER_INDEX = 1 << 9,	/* subscriber index cell */
 };
 
 /* The after-image of one change. */
@@ -36,10 +38,13 @@ struct shard_intent {
 	uint64_t session_key;
 	uint32_t index_cell, index_value;
 	uint32_t session_cell, session_value;
-	uint32_t pool_free, pool_held, pool_group, pool_bit;
-	uint32_t session_bit, binding_total, session_total;	/* the totals: index into shard_head.total */
+	uint32_t pool_free, pool_held, pool_group;
+	uint16_t pool_bit, session_bit;
+	uint32_t binding_total, session_total;	/* index into shard_head.total */
 	uint64_t binding_value, session_total_value;
 	uint32_t peer, peer_count;
+	uint32_t subscriber, subscriber_cell, subscriber_value, subscribers;
+	uint64_t subscriber_state;
 } __attribute__((aligned(128)));
 _Static_assert(sizeof(struct shard_intent) == 128, "one pair of cache lines");
 
@@ -53,8 +58,10 @@ struct shard_head {
 	uint64_t total[SHARD_N_TOTALS * NAT64_N_PROTOS];	/* atomic; [total * NAT64_N_PROTOS + protocol] */
 	uint64_t draws;			/* port choices made; input of the keyed random function */
 	uint32_t complete;		/* atomic; 1: all that an old region had for this shard is here */
-	uint32_t pad;
+	uint32_t subscribers;		/* atomic; that have a binding */
 	uint64_t cut;			/* bindings and rests of ports that were left behind then */
+	uint32_t ports[NAT64_N_PROTOS];	/* of all pool addresses that do not leave; never changes */
+	uint32_t pad;
 };
 
 /* The ports of one pool address and protocol that belong to one shard. */
@@ -73,10 +80,11 @@ struct shard {
 	void *base;			/* of the shard */
 	struct shard_head *head;
 	uint32_t *expires;		/* [slots]; atomic; inline session's end, or the held port's release */
-	uint32_t *index, *session_index;	/* cells; see index.h */
-	uint64_t *session_free;		/* bitmap, bit set: free */
-	uint64_t *session_summary;	/* bitmap, bit set: that word of session_free has a free one */
+	uint32_t *index, *session_index, *subscriber_index;	/* cells; see index.h */
+	uint64_t *session_free, *subscriber_free;	/* bitmap, bit set: free */
+	uint64_t *session_summary, *subscriber_summary;	/* bitmap, bit set: that word of the other one has a free place */
 	struct session *sessions;
+	struct subscriber *subscribers;
 	struct record *records;
 	unsigned number;
 };
@@ -95,6 +103,10 @@ shard_pool(const struct shard *s, unsigned a, unsigned p)
 uint64_t shard_alive(const struct shard *s, enum shard_total created, enum nat64_proto proto);
 /* One total. */
 uint64_t shard_total(const struct shard *s, enum shard_total total, enum nat64_proto proto);
+
+/* The lowest free of n places, so that memory stays dense; SHARD_NO_PLACE when there is none. */
+#define SHARD_NO_PLACE UINT32_MAX
+uint32_t shard_place(const uint64_t *free, const uint64_t *summary, uint32_t n);
 
 /* Make the change in *after happen whole or not at all. after->effects says which fields count. */
 void shard_commit_owner(struct shard *s, const struct shard_intent *after);

@@ -1,5 +1,5 @@
 // links: worker/inflight.o worker/handoff.o worker/scrub.o supervisor/evidence.o ctl/command.o ctl/show.o ctl/show_status.o
-// links: ctl/show_tenants.o ctl/show_workers.o ctl/show_bindings.o ctl/show_sessions.o ctl/show_pools.o ctl/show_counters.o
+// links: ctl/show_tenants.o ctl/show_workers.o ctl/show_bindings.o ctl/show_sessions.o ctl/show_pools.o ctl/show_subscribers.o ctl/show_counters.o ctl/rank.o
 // links: ctl/show_audit.o ctl/show_config.o ctl/filter.o ctl/output.o ctl/align.o ctl/cell.o ctl/scan.o ctl/view.o
 // links: ctl/metrics.o -ljansson
 /*
@@ -186,7 +186,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 16, .workers = 2, .shard_sessions = 64, .packet_size = SIZE, .kept = 64,
+		.addresses = 1, .shards = 16, .workers = 2, .shard_sessions = 64, .subscriber_prefix = 64, .packet_size = SIZE, .kept = 64,
 	};
 	int fd = memfd_create("pristine", 0);
 	uint8_t *range;
@@ -394,6 +394,7 @@ show(void)
 	static const char *const what[] = {
 		"json show status", "text show tenants", "csv show workers", "json show bindings limit=500",
 		"text show bindings limit=500 protocol=tcp", "json show sessions limit=500", "csv show pools", "text show audit",
+		"json show subscribers",
 		"text show counters", "text show sessions port=1 limit=500", "text pulse", "text audits", "json show config",
 	};
 	static struct show s;

@@ -45,7 +45,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .packet_size = SIZE, .kept = 12,
+		.addresses = 1, .shards = 8, .workers = 2, .shard_sessions = 8, .subscriber_prefix = 64, .packet_size = SIZE, .kept = 12,
 	};
 	int fd = memfd_create("pristine", 0);
 	void *shared;

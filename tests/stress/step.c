@@ -31,7 +31,8 @@
 #define BINDINGS 64
 
 static struct world w;
-static unsigned active;			/* the one shard in which everything happens: all hosts are one subscriber */
+static unsigned active;			/* the one shard in which everything happens */
+static struct ip6 prefix[2];		/* of the two subscribers that all hosts are of */
 static uint8_t *before;			/* the region as last seen */
 static uint8_t *copy;			/* the one a successor adopts */
 static uint8_t *nest;			/* the one a nested successor is stepped on */
@@ -56,7 +57,7 @@ enum { FROM6, FROM4, HAND, ADOPT, N_KINDS };
 static void
 fill6(uint8_t *b, const struct operation *o)
 {
-	struct ip6 src = world_ip6("2001:db8::"), dst = world_ip6("64:ff9b::203.0.113.0");
+	struct ip6 src = prefix[o->host >> 2 & 1], dst = world_ip6("64:ff9b::203.0.113.0");
 	bool tcp = o->host & 1;
 
 	memset(b, 0, 128);
@@ -462,7 +463,7 @@ int
 main(int argc, char **argv)
 {
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 64, .workers = 1, .shard_sessions = 24, .packet_size = 1500, .kept = 16,
+		.addresses = 1, .shards = 64, .workers = 1, .shard_sessions = 24, .subscriber_prefix = 64, .packet_size = 1500, .kept = 16,
 	};
 	static const uint8_t random_bytes[LAYOUT_SEED_SIZE] = { 5, 4, 3 };
 	static const uint32_t jump[] = { 0, 0, 0, 0, 1, 5, 61, 130, 301, 7500 };
@@ -485,7 +486,11 @@ main(int argc, char **argv)
 	copy = aligned_alloc(LAYOUT_PAGE, w.layout.size);
 	layout_init(region, &w.layout, &w.config, 0, random_bytes);
 	stand(region);
-	active = policy_shard(&actor, &w.config.static_.item[0].ip6);
+	prefix[0] = prefix[1] = world_ip6("2001:db8::");
+	active = policy_shard(&actor, &prefix[0]);
+	do
+		prefix[1].b[7]++;
+	while (policy_shard(&actor, &prefix[1]) != active);
 	memcpy(copy, region, w.layout.size);
 	if (argc > 2 && !strcmp(argv[2], "import")) {
 		live_and_import(region, operations);

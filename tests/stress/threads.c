@@ -161,6 +161,7 @@ look(void *unused)
 {
 	struct scan_hit hit;
 	struct layout_said said;
+	struct subscriber subscriber;
 	struct view_pool pool;
 	struct scan scan;
 	uint64_t seen = 0;
@@ -173,6 +174,10 @@ look(void *unused)
 			while ((sessions ? scan_session(&scan, &hit) : scan_record(&scan, &hit)) == SCAN_HIT)
 				seen += hit.record.port4;
 		}
+		scan_start(&scan, w.region, &w.layout);
+		scan.budget = UINT32_MAX;
+		while (scan_subscriber(&scan, &subscriber) == SCAN_HIT)
+			seen += subscriber.drops + view_subscribers(&view, 0);
 		for (unsigned p = 0; p < NAT64_N_PROTOS; p++) {
 			view_pool(&view, 0, 0, (enum nat64_proto)p, &pool);
 			seen += pool.used + view_alive(&view, 0, SHARD_BINDINGS_CREATED, (enum nat64_proto)p) +
@@ -198,6 +203,7 @@ main(int argc, char **argv)
 	w.config = world_config();
 	w.config.workers = OWNERS;
 	w.config.max_sessions = 4096;
+	w.config.max_bindings_per_subscriber = 12;
 	w.config.port_hold_down = 3;
 	w.config.udp_timeout = 7;
 	w.config.pool.item[0].port_min = 2048;

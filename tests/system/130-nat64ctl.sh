@@ -56,7 +56,7 @@ begin
 peer client udp "$SERVER" 7 hello >"$T/peer"
 peer client tcp "$SERVER" 7 hello >"$T/peer"
 ping_server
-for what in status tenants workers bindings sessions pools counters audit config; do
+for what in status tenants workers bindings sessions pools subscribers counters audit config; do
 	check "show $what" formats $what
 done
 check 'fields of workers' fields workers 'tenant worker pid state restarts last_death received sandbox'
@@ -64,6 +64,7 @@ check 'fields of bindings' fields bindings 'tenant protocol ip6 port6 ip4 port4 
 check 'fields of sessions' fields sessions \
 	'tenant protocol ip6 port6 ip4 port4 remote_ip4 remote_port4 state expires_seconds'
 check 'fields of pools' fields pools 'tenant protocol address ports_total ports_used ports_held'
+check 'fields of subscribers' fields subscribers 'tenant prefix bindings sessions quota_drops'
 check 'fields of counters' fields counters 'tenant name from action value'
 check 'filters' filters
 check 'a session' session

@@ -38,6 +38,7 @@ world_config(struct config_tenant *c, const char *name)
 	c->workers = 2;
 	c->mtu = 1500;
 	c->max_sessions = 1 << 18;
+	c->subscriber_prefix = 64;
 	c->pool.n = 1;
 	c->pool.item[0] = (struct config_pool){ 0xc6336408, 0xc633640f, 1024, 65535 };
 	c->static_.n = 1;
@@ -107,7 +108,7 @@ world_bindings(void *region, const struct layout *l, unsigned n)
 		key.ip6.b[15] = (uint8_t)k;
 		shard_view(&s, region, l, k / NAT64_N_PROTOS % l->g.shards);
 		slot = pool_pick_owner(&s, a, (enum nat64_proto)key.proto, secret->port_key);
-		if (slot == POOL_NONE || record_create_owner(&s, slot, &key, record_hash(secret->index_key, &key),
+		if (slot == POOL_NONE || record_create_owner(&s, secret->index_key, slot, &key,
 							     h->address[a].ip4, pool_port(l, secret, s.number, slot),
 							     &first, WORLD_EPOCH_AGO) != 0)
 			continue;
@@ -133,7 +134,7 @@ world_region(void *region, const struct layout *l, const struct config_tenant *c
 
 	layout_init(region, l, c, world_boottime() - WORLD_EPOCH_AGO, seed);
 	shard_view(&s, region, l, 0);
-	record_create_static_owner(&s, l->pool_slots, &key, record_hash(secret->index_key, &key), fixed->ip4,
+	record_create_static_owner(&s, secret->index_key, l->pool_slots, &key, fixed->ip4,
 				   fixed->port4, 1);
 	world_bindings(region, l, n);
 	for (unsigned w = 0; w < 2; w++) {

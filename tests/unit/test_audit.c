@@ -11,6 +11,7 @@
 #include "shm/index.h"
 #include "shm/pool.h"
 #include "shm/session.h"
+#include "shm/subscriber.h"
 #include "tests/world.h"
 
 static struct world w;
@@ -18,16 +19,18 @@ static struct shard *s;
 static uint32_t one, many, held, fixed, free_slot;	/* slots: one session, several, at rest, static, free */
 static uint32_t extra;					/* a session of the slab, of `many` */
 static uint32_t peer;					/* that counts it */
+static struct subscriber *us, *other;			/* of `one`, `many` and the static binding; of `foreign` */
+static uint32_t us_number, foreign;
 
 static uint32_t
-binding(uint16_t port)
+binding(const char *host, uint16_t port)
 {
-	struct record_key k = { world_ip6("2001:db8::1"), port, NAT64_UDP };
+	struct record_key k = { world_ip6(host), port, NAT64_UDP };
 	struct record_first first = { .remote4 = 1, .remote_port = 9, .expires = 5000 };
 	const struct layout_secret *secret = w.worker[0].secret;
 	uint32_t slot = pool_pick_owner(s, 0, NAT64_UDP, secret->port_key);
 
-	assert_int_equal(record_create_owner(s, slot, &k, record_hash(secret->index_key, &k), world_ip4("192.0.2.1"),
+	assert_int_equal(record_create_owner(s, secret->index_key, slot, &k, world_ip4("192.0.2.1"),
 					     pool_port(&w.layout, secret, 0, slot), &first, 1000), 0);
 	return slot;
 }
@@ -49,13 +52,17 @@ build(void **state)
 	world_open(&w);
 	s = &w.worker[0].shard[0];
 	key = w.worker[0].secret->index_key;
-	one = binding(1);
-	many = binding(2);
+	one = binding("2001:db8::1", 1);
+	many = binding("2001:db8::1", 2);
+	foreign = binding("2001:db8:1::1", 1);
+	us_number = s->records[one].subscriber;
+	us = &s->subscribers[us_number];
+	other = &s->subscribers[s->records[foreign].subscriber];
 	extra = session_add_owner(s, key, many, &more);
 	session_vouch_owner(s, key, many, extra, 1000);
 	peer = session_peer(s, key, many, 2);
 	assert_true(extra < 64 && peer < 64 && peer != extra);
-	held = binding(3);
+	held = binding("2001:db8::1", 3);
 	session_remove_owner(s, key, held, SESSION_INLINE);
 	record_remove_owner(s, held, key, 1000, 1120);
 	fixed = w.layout.pool_slots;
@@ -227,6 +234,53 @@ every_invariant(void **state)
 	free(copy);
 }
 
+static uint32_t *
+subscriber_cell(void)
+{
+	uint32_t *cell = s->subscriber_index;
+
+	while ((*cell & INDEX_NUMBER) != us_number + 1)
+		cell++;
+	return cell;
+}
+
+static void
+every_count_of_subscribers(void **state)
+{
+	const uint64_t session = UINT64_C(1) << 24;
+	uint8_t *copy = malloc(w.layout.shard_size);
+
+	(void)state;
+	assert_int_equal(subscriber_bindings(us->state), 3);
+	assert_int_equal(subscriber_sessions(us->state), 3);
+	assert_int_equal(subscriber_bindings(other->state), 1);
+	assert_int_equal(s->head->subscribers, 2);
+	BREAK("another subscriber", s->records[one].subscriber = s->records[foreign].subscriber);
+	BREAK("another subscriber", s->records[fixed].subscriber = s->records[foreign].subscriber);
+	BREAK("another subscriber", s->records[one].subscriber = w.layout.shard_subscribers - 1);
+	BREAK("another subscriber", s->records[one].subscriber = UINT32_MAX);
+	BREAK("another subscriber", us->prefix.b[0]++);
+	BREAK("another subscriber", us->state &= ~(uint64_t)SUBSCRIBER_COUNT);
+	BREAK("subscriber's count", us->state++);
+	BREAK("subscriber's count", us->state--);
+	BREAK("subscriber's count", us->state += session);
+	BREAK("subscriber's count", us->state -= session);
+	BREAK("subscriber's count", us->state--; other->state++);
+	BREAK("subscriber's count", us->state -= session; other->state += session);
+	BREAK("subscriber and its free bit", s->subscriber_free[0] |= UINT64_C(1) << us_number);
+	BREAK("subscriber and its free bit", s->subscriber_free[0] &= ~(UINT64_C(1) << 60));
+	BREAK("subscriber and its free bit", s->subscribers[7].state = 1);
+	BREAK("summary", s->subscriber_summary[0] = 0);
+	BREAK("subscriber is not found", *subscriber_cell() = 0);
+	BREAK("subscriber is not found", *subscriber_cell() ^= UINT32_C(0x02000000));
+	BREAK("subscriber index", s->subscriber_index[5] = index_value(0, 60));
+	BREAK("subscriber index", s->subscriber_index[5] = UINT32_MAX);
+	BREAK("subscriber index", s->subscriber_index[5] = *subscriber_cell());
+	BREAK("subscriber index", s->head->subscribers++);
+	BREAK("subscriber index", s->head->subscribers = 0);
+	free(copy);
+}
+
 /* Garbage of any kind: the audit says so and reads nothing outside. */
 static void
 garbage(void **state)
@@ -295,10 +349,14 @@ static void
 readers(void **state)
 {
 	struct record r;
+	struct subscriber u;
 	struct session e;
 	uint32_t expires;
 
 	(void)state;
+	assert_true(subscriber_read(s, us_number, &u));
+	assert_true(u.state == us->state && addr_ip6_equal(&u.prefix, &us->prefix));
+	assert_false(subscriber_read(s, us_number + 2, &u));
 	assert_true(record_read(s, one, &r, &expires));
 	assert_true(r.port6 == 1 && r.proto == NAT64_UDP && r.ip4 == world_ip4("192.0.2.1") && expires == 5000);
 	assert_true(record_read(s, fixed, &r, &expires));
@@ -314,7 +372,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_invariant), cmocka_unit_test(readers),
+		cmocka_unit_test(every_invariant), cmocka_unit_test(every_count_of_subscribers), cmocka_unit_test(readers),
 		cmocka_unit_test(garbage), cmocka_unit_test(holes_stay), cmocka_unit_test(words_for_any_number),
 	};
 

@@ -221,7 +221,8 @@ static int
 make_world(void **state)
 {
 	struct config_tenant config = {
-		.workers = 2, .mtu = 1500, .max_sessions = 4096, .pool = { 1, { { 0xc0000201, 0xc0000204, 1024, 65535 } } },
+		.workers = 2, .mtu = 1500, .max_sessions = 4096, .subscriber_prefix = 64,
+		.pool = { 1, { { 0xc0000201, 0xc0000204, 1024, 65535 } } },
 	};
 	uint8_t seed[LAYOUT_SEED_SIZE] = { 1, 2, 3 };
 	struct layout_geometry g;

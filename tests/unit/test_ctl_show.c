@@ -1,5 +1,6 @@
 // links: ctl/command.o ctl/show.o ctl/show_status.o ctl/show_tenants.o ctl/show_workers.o ctl/show_bindings.o
-// links: ctl/show_sessions.o ctl/show_pools.o ctl/show_counters.o ctl/show_audit.o ctl/show_config.o ctl/filter.o
+// links: ctl/show_sessions.o ctl/show_pools.o ctl/show_subscribers.o ctl/show_counters.o ctl/show_audit.o ctl/show_config.o
+// links: ctl/filter.o ctl/rank.o
 // links: ctl/output.o ctl/align.o ctl/cell.o ctl/scan.o ctl/view.o ctl/metrics.o -ljansson
 /*
  * test_ctl_show.c - every request over a made-up gateway, and over one whose memory lies
@@ -146,6 +147,7 @@ fields_are_those_of_the_contract(void **state)
 		{ "csv show sessions", "tenant,protocol,ip6,port6,ip4,port4,remote_ip4,remote_port4,state,"
 		  "expires_seconds\n" },
 		{ "csv show pools", "tenant,protocol,address,ports_total,ports_used,ports_held\n" },
+		{ "csv show subscribers", "tenant,prefix,bindings,sessions,quota_drops\n" },
 		{ "csv show counters", "tenant,name,from,action,value\n" },
 		{ "csv show audit", "tenant,shards,records,violations,age_seconds,first\n" },
 		{ "csv show config", "section,tenant,key,value\n" },
@@ -193,6 +195,76 @@ bindings_and_sessions(void **state)
 	assert_string_equal(string(j, 0, "state"), "established");
 	assert_int_equal(number(j, 0, "expires_seconds"), 0);
 	json_decref(j);
+	raze_world();
+}
+
+/* So many bindings, with two sessions each, of a host of subscriber n. */
+static void
+subscribe(unsigned n, unsigned bindings)
+{
+	struct layout *l = &view.tenant[0].layout;
+	struct layout_header *h = view.tenant[0].region;
+	struct layout_secret *secret = layout_at(h, l->secret);
+	struct shard s;
+
+	shard_view(&s, h, l, n % l->g.shards);
+	for (unsigned i = 0; i < bindings; i++) {
+		struct record_key key = { .port6 = (uint16_t)i, .proto = NAT64_UDP };
+		struct record_first first = { .remote4 = 1, .remote_port = 1, .expires = 9999 };
+		uint32_t slot = pool_pick_owner(&s, 0, NAT64_UDP, secret->port_key);
+
+		inet_pton(AF_INET6, "2001:db8:2::1", key.ip6.b);
+		key.ip6.b[6] = (uint8_t)(n >> 8);
+		key.ip6.b[7] = (uint8_t)n;
+		assert_true(slot != POOL_NONE);
+		assert_int_equal(record_create_owner(&s, secret->index_key, slot, &key, h->address[0].ip4,
+						     pool_port(l, secret, s.number, slot), &first, 1), 0);
+		first.remote4++;
+		assert_true(session_add_owner(&s, secret->index_key, slot, &first) != SESSION_NONE);
+		subscriber_refuse_owner(&s, s.records[slot].subscriber);
+	}
+}
+
+/* More subscribers than are ranked in one round, the greatest first; by prefix those who have as many. */
+static void
+subscribers_in_order(void **state)
+{
+	char prefix[INET6_ADDRSTRLEN + 4], filter[80];
+	json_t *j;
+
+	(void)state;
+	raise_world(0);				/* there is one subscriber, of the static binding, without a session */
+	for (unsigned n = 0; n < 1600; n++)
+		subscribe(n, n % 400 == 7 ? 5 : 1 + n % 2);
+	j = rows("subscribers", "subscribers");
+	assert_int_equal(json_array_size(j), 1601);
+	for (size_t i = 0; i < 1600; i++) {
+		/* first four with 5, then those of odd number, then the even ones */
+		unsigned n = i < 4 ? 7 + 400 * (unsigned)i : 0, want = i < 4 ? 5 : i < 800 ? 2 : 1;
+
+		assert_int_equal(number(j, i, "bindings"), want);
+		assert_int_equal(number(j, i, "sessions"), 2 * want);
+		assert_int_equal(number(j, i, "quota_drops"), want);
+		snprintf(prefix, sizeof(prefix), "2001:db8:2:%x::/64", n);
+		if (i < 4)
+			assert_string_equal(string(j, i, "prefix"), prefix);
+	}
+	assert_string_equal(string(j, 1600, "prefix"), "2001:db8::/64");
+	assert_int_equal(number(j, 1600, "bindings"), 1);
+	assert_int_equal(number(j, 1600, "sessions"), 0);
+	json_decref(j);
+	j = rows("subscribers limit=3", "subscribers");
+	assert_int_equal(json_array_size(j), 3);
+	assert_string_equal(string(j, 2, "prefix"), "2001:db8:2:327::/64");
+	json_decref(j);
+	snprintf(filter, sizeof(filter), "subscribers ip6=2001:db8:2:%x:1::9 tenant=blue", 1599);
+	j = rows(filter, "subscribers");
+	assert_int_equal(json_array_size(j), 1);
+	assert_string_equal(string(j, 0, "prefix"), "2001:db8:2:63f::/64");
+	json_decref(j);
+	assert_int_equal(count("subscribers ip6=2001:db8:3::1", "subscribers"), 0);
+	assert_string_equal(request("text show subscribers limit=1"), "ok\n");
+	assert_non_null(strstr(text, "2001:db8:2:7::/64"));
 	raze_world();
 }
 
@@ -282,7 +354,7 @@ words_that_are_wrong(void **state)
 		assert_string_equal(request(row[i]), "usage\n");
 	assert_string_equal(request("text show bogus"), "usage\n");
 	assert_string_equal(text, "bogus: cannot be shown; there are: status tenants workers bindings sessions "
-			    "pools counters audit config\n");
+			    "pools subscribers counters audit config\n");
 	assert_string_equal(request("text pulse"), "ok\n");
 	assert_non_null(strstr(text, "worker blue/1 1001 running\n"));
 	raze_world();
@@ -448,7 +520,8 @@ hostile_region(void **state)
 {
 	static const char *const what[] = {
 		"json show status", "text show tenants", "csv show workers", "json show bindings limit=2000",
-		"text show bindings limit=2000 protocol=tcp", "json show sessions limit=2000", "csv show pools",
+		"text show bindings limit=2000 protocol=tcp", "json show subscribers limit=2000", "text show subscribers",
+		"json show sessions limit=2000", "csv show pools",
 		"text show counters", "text show sessions port=1 limit=1000", "text pulse", "json show audit", "text audits",
 	};
 	uint64_t seed = 88172645463325252;
@@ -477,7 +550,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields_are_those_of_the_contract), cmocka_unit_test(bindings_and_sessions),
+		cmocka_unit_test(fields_are_those_of_the_contract), cmocka_unit_test(bindings_and_sessions), cmocka_unit_test(subscribers_in_order),
 		cmocka_unit_test(late_rows_are_aligned), cmocka_unit_test(sums), cmocka_unit_test(config_line_by_line), cmocka_unit_test(words_that_are_wrong),
 		cmocka_unit_test(attention), cmocka_unit_test(audits), cmocka_unit_test(metrics), cmocka_unit_test(hostile_region),
 	};

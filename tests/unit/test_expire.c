@@ -46,7 +46,7 @@ binding(unsigned host, uint32_t expires)
 	uint32_t slot = pool_pick_owner(s, 0, NAT64_UDP, n->secret->port_key);
 
 	assert_int_not_equal(slot, POOL_NONE);
-	assert_int_equal(record_create_owner(s, slot, &k, record_hash(n->secret->index_key, &k), world_ip4("192.0.2.1"),
+	assert_int_equal(record_create_owner(s, n->secret->index_key, slot, &k, world_ip4("192.0.2.1"),
 					     pool_port(&w.layout, n->secret, 0, slot), &first, 1000), 0);
 	return slot;
 }
@@ -405,7 +405,7 @@ connection(unsigned host, uint8_t tcp, uint32_t expires)
 	struct record_first first = { .remote4 = 1, .remote_port = 9, .expires = expires, .tcp = tcp };
 	uint32_t slot = pool_pick_owner(s, 0, NAT64_TCP, n->secret->port_key);
 
-	assert_int_equal(record_create_owner(s, slot, &k, record_hash(n->secret->index_key, &k), world_ip4("192.0.2.1"),
+	assert_int_equal(record_create_owner(s, n->secret->index_key, slot, &k, world_ip4("192.0.2.1"),
 					     pool_port(&w.layout, n->secret, 0, slot), &first, 1000), 0);
 	return slot;
 }

@@ -117,14 +117,12 @@ fill_one(unsigned i)
 	const uint8_t *hash_key = w.worker[0].secret->index_key;
 	uint32_t slot;
 	struct shard *s;
-	uint64_t hash;
 
 	key.ip6.b[6] = (uint8_t)i;
 	s = shard_of(policy_shard(&w.worker[0], &key.ip6));
-	hash = record_hash(hash_key, &key);
 	slot = pool_pick_owner(s, 0, key.proto, w.worker[0].secret->port_key);
 	assert_true(slot != POOL_NONE);
-	assert_int_equal(record_create_owner(s, slot, &key, hash, w.config.pool.item[0].first,
+	assert_int_equal(record_create_owner(s, hash_key, slot, &key, w.config.pool.item[0].first,
 					     pool_port(&w.layout, w.worker[0].secret, s->number, slot), &first, NOW - i), 0);
 	for (unsigned k = 0; k < i % 4; k++) {
 		first.remote4 += 100;

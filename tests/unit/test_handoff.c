@@ -23,7 +23,7 @@ static struct handoff h[WORKERS];
 static int
 open_handoff(void **state)
 {
-	struct layout_geometry g = { .addresses = 1, .shards = 4, .workers = WORKERS, .shard_sessions = 1, .packet_size = 1500 };
+	struct layout_geometry g = { .addresses = 1, .shards = 4, .workers = WORKERS, .shard_sessions = 1, .subscriber_prefix = 64, .packet_size = 1500 };
 
 	(void)state;
 	assert_true(layout_plan(&l, &g));

@@ -107,7 +107,7 @@ add_binding(void)
 	slot = pool_pick_owner(&n->shard[shard], address, key.proto, n->secret->port_key);
 	if (slot == POOL_NONE)
 		return;
-	assert_int_equal(record_create_owner(&n->shard[shard], slot, &key, record_hash(n->secret->index_key, &key),
+	assert_int_equal(record_create_owner(&n->shard[shard], n->secret->index_key, slot, &key,
 					     n->header->address[address].ip4,
 					     pool_port(&n->layout, n->secret, shard, slot), &first, NOW - 100), 0);
 	for (unsigned i = random_below(5); i > 0; i--)

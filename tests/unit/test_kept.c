@@ -17,7 +17,7 @@ static int
 open_store(void **state)
 {
 	struct layout_geometry g = {
-		.addresses = 1, .shards = 1, .workers = 2, .shard_sessions = 1, .packet_size = SIZE, .kept = KEPT,
+		.addresses = 1, .shards = 1, .workers = 2, .shard_sessions = 1, .subscriber_prefix = 64, .packet_size = SIZE, .kept = KEPT,
 	};
 
 	(void)state;

@@ -10,7 +10,7 @@
 #include "tests/world.h"
 
 static const struct layout_geometry fine = {
-	.addresses = 16, .shards = 4, .workers = 3, .shard_sessions = 1000, .packet_size = 1500,
+	.addresses = 16, .shards = 4, .workers = 3, .shard_sessions = 1000, .subscriber_prefix = 64, .packet_size = 1500,
 };
 
 static bool
@@ -59,6 +59,9 @@ bounds(void **state)
 	assert_true(plans(WITH(packet_size, 65535)));
 	assert_false(plans(WITH(packet_size, 65536)));
 	assert_false(plans(WITH(packet_size, UINT32_MAX)));
+	for (uint32_t n = 0; n < 200; n++)
+		assert_int_equal(plans(WITH(subscriber_prefix, n)), n >= 32 && n <= 128);
+	assert_false(plans(WITH(subscriber_prefix, UINT32_MAX)));
 }
 
 /* Slots must fit the 24 bits of an index cell: 85 addresses in one shard, 4096 in 64. */
@@ -97,8 +100,8 @@ static void
 parts_are_apart(void **state)
 {
 	static const struct layout_geometry g[] = {
-		{ 16, 4, 3, 1000, 1500, 341, 0 }, { 1, 1, 1, 1, 576, 0, 0 }, { 4096, 64, 16, 1, 65535, 64, 1 },
-		{ 20, 64, 16, 262144, 9000, KEPT_MAX, 0 }, { 1, 1, 1, (1 << 24) - 2, 1280, 1, 1 },
+		{ 16, 4, 3, 1000, 1500, 341, 0, 64 }, { 1, 1, 1, 1, 576, 0, 0, 32 }, { 4096, 64, 16, 1, 65535, 64, 1, 128 },
+		{ 20, 64, 16, 262144, 9000, KEPT_MAX, 0, 56 }, { 1, 1, 1, (1 << 24) - 2, 1280, 1, 1, 64 },
 	};
 
 	(void)state;
@@ -127,8 +130,12 @@ parts_are_apart(void **state)
 			{ l.session_index, (size_t)l.session_buckets * 64 },
 			{ l.session_free, ((size_t)g[i].shard_sessions + 63) / 64 * 8 },
 			{ l.session_summary, ((size_t)g[i].shard_sessions + 4095) / 4096 * 8 },
+			{ l.subscriber_index, (size_t)l.subscriber_buckets * 64 },
+			{ l.subscriber_free, ((size_t)l.shard_subscribers + 63) / 64 * 8 },
+			{ l.subscriber_summary, ((size_t)l.shard_subscribers + 4095) / 4096 * 8 },
+			{ l.subscribers, (size_t)l.shard_subscribers * 32 },
 			{ l.sessions, (size_t)g[i].shard_sessions * 24 },
-			{ l.records, (size_t)l.slots * 64 } }, 9, l.shard_size);
+			{ l.records, (size_t)l.slots * 64 } }, 13, l.shard_size);
 		assert_int_equal(l.buffer_size, g[i].offload ? LAYOUT_GSO_MAX : g[i].packet_size);
 		assert_true(l.buffer_stride >= LAYOUT_HEADROOM + l.buffer_size && l.buffer_stride % 128 == 0);
 		assert_true(l.kept_stride >= LAYOUT_HEADROOM + g[i].packet_size && l.kept_stride % 128 == 0);

@@ -53,7 +53,7 @@ sealed(void **state)
 static struct config config = {
 	.tenants = 1,
 	.tenant = { {
-		.name_ = "blue", .device = { "blue" }, .workers = 2, .mtu = 1500, .max_sessions = 4096,
+		.name_ = "blue", .device = { "blue" }, .workers = 2, .mtu = 1500, .max_sessions = 4096, .subscriber_prefix = 64,
 		.pool = { 1, { { 0xc0000201, 0xc0000201, 1024, 65535 } } },
 		.prefix = { 1, { { { { 0, 0x64, 0xff, 0x9b } }, 96 } } }, .source = { 1, { { { { 0 } }, 0 } } },
 	} },

@@ -17,7 +17,7 @@ static struct layout_meta meta;
 static int
 open_ring(void **state)
 {
-	struct layout_geometry g = { .addresses = 1, .shards = 1, .workers = 2, .shard_sessions = 1, .packet_size = SIZE };
+	struct layout_geometry g = { .addresses = 1, .shards = 1, .workers = 2, .shard_sessions = 1, .subscriber_prefix = 64, .packet_size = SIZE };
 
 	(void)state;
 	assert_true(layout_plan(&l, &g));

@@ -65,7 +65,7 @@ binding(unsigned i)
 	uint32_t slot = pool_pick_owner(shard, 0, NAT64_UDP, secret->port_key);
 
 	assert_int_equal(w.worker[0].owners->worker[number], i);
-	assert_int_equal(record_create_owner(shard, slot, &k, record_hash(secret->index_key, &k), world_ip4("192.0.2.1"),
+	assert_int_equal(record_create_owner(shard, secret->index_key, slot, &k, world_ip4("192.0.2.1"),
 					     pool_port(&w.layout, secret, number, slot), &first, 1000), 0);
 	return &shard->records[slot];
 }

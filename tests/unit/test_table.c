@@ -7,10 +7,12 @@
 #include "shm/audit.h"
 #include "shm/pool.h"
 #include "shm/session.h"
+#include "shm/subscriber.h"
 #include "tests/world.h"
 
 #define HOSTS 40
 #define REMOTES 12
+#define SUBSCRIBERS 7
 #define STEPS 20000
 
 static struct world w;
@@ -59,6 +61,7 @@ key_of(unsigned host)
 {
 	struct record_key k = { .ip6 = world_ip6("2001:db8::"), .port6 = (uint16_t)(5000 + host), .proto = NAT64_UDP };
 
+	k.ip6.b[7] = (uint8_t)(host % SUBSCRIBERS);
 	k.ip6.b[15] = (uint8_t)host;
 	return k;
 }
@@ -82,9 +85,38 @@ create(unsigned host, uint32_t remote)
 
 	if (slot == POOL_NONE || !session_room(s))
 		return -1;
-	assert_int_equal(record_create_owner(s, slot, &k, record_hash(n->secret->index_key, &k), world_ip4("192.0.2.1"),
+	assert_int_equal(record_create_owner(s, n->secret->index_key, slot, &k, world_ip4("192.0.2.1"),
 					     pool_port(&w.layout, n->secret, 0, slot), &first, 1000), 0);
 	return slot;
+}
+
+/* Each subscriber has as many bindings and sessions as the model, and is unknown when it has none. */
+static void
+check_subscribers(bool session[HOSTS][REMOTES])
+{
+	const struct shard *s = &w.worker[0].shard[0];
+	uint32_t subscribers = 0;
+
+	for (unsigned n = 0; n < SUBSCRIBERS; n++) {
+		struct record_key k = key_of(n);
+		uint32_t bindings = 0, sessions = 0, found;
+
+		for (unsigned host = n; host < HOSTS; host += SUBSCRIBERS) {
+			uint32_t had = sessions;
+
+			for (unsigned remote = 0; remote < REMOTES; remote++)
+				sessions += session[host][remote];
+			bindings += sessions > had;
+		}
+		found = subscriber_find(s, w.worker[0].secret->index_key, &k.ip6);
+		assert_int_equal(found != SUBSCRIBER_NONE, bindings > 0);
+		subscribers += bindings > 0;
+		if (found == SUBSCRIBER_NONE)
+			continue;
+		assert_int_equal(subscriber_bindings(s->subscribers[found].state), bindings);
+		assert_int_equal(subscriber_sessions(s->subscribers[found].state), sessions);
+	}
+	assert_int_equal(s->head->subscribers, subscribers);
 }
 
 /* The model: which remote of which host has a session. */
@@ -123,6 +155,7 @@ random_operations(void **state)
 			if (others == 1)
 				record_remove_owner(s, (uint32_t)slot, key, 1000, random_below(2) ? 1120 : 0);
 		}
+		check_subscribers(session);
 		if (step % 50 == 0) {
 			for (uint32_t i = 0; i < w.layout.pool_slots; i++)
 				if ((s->records[i].state & 0xff) == RECORD_HELD && random_below(2))
@@ -148,8 +181,9 @@ died_after_commit(void **state)
 	slot = create(1, 1);
 	committed = s->head->intent;			/* the intent of that creation, its word cleared again */
 	assert_int_equal(committed.effects, 0);
-	committed.effects = SHARD_RECORD | SHARD_INDEX | SHARD_POOL | SHARD_BINDING_TOTAL | SHARD_SESSION_TOTAL;
-	for (unsigned undone = 0; undone < 128; undone++) {
+	committed.effects = SHARD_RECORD | SHARD_INDEX | SHARD_POOL | SHARD_BINDING_TOTAL | SHARD_SESSION_TOTAL |
+			    SHARD_SUBSCRIBER | SHARD_SUBSCRIBER_INDEX;
+	for (unsigned undone = 0; undone < 1024; undone++) {
 		if (undone & SHARD_INDEX)
 			s->index[committed.index_cell] = 0;
 		if (undone & SHARD_RECORD) {
@@ -167,6 +201,13 @@ died_after_commit(void **state)
 			s->head->total[committed.binding_total] = 0;
 		if (undone & SHARD_SESSION_TOTAL)
 			s->head->total[committed.session_total] = 0;
+		if (undone & SHARD_SUBSCRIBER) {
+			s->subscribers[committed.subscriber].state = 5;
+			s->subscriber_free[0] |= 1;
+			s->head->subscribers = 9;
+		}
+		if (undone & SHARD_SUBSCRIBER_INDEX)
+			s->subscriber_index[committed.subscriber_cell] = 0;
 		s->head->intent = committed;
 		assert_true(shard_recover_owner(s));
 		assert_false(shard_recover_owner(s));

@@ -16,6 +16,11 @@ def got6(src=R, sport=53, dst=A, dport=5000):
     return out6(src, dst) / UDP(sport=sport, dport=dport) / HELLO
 
 
+def host(n, ports=64):
+    """Who opens number n when all ports are to be used: one subscriber may take half of so few, the rest is for others."""
+    return A if n < ports // 2 else f"2001:db8:{0x1000 + n:x}::1"
+
+
 def gone(seconds):
     return [wait(seconds - 1), count(bindings=1), wait(1), count(bindings=0, sessions=0)]
 
@@ -144,10 +149,11 @@ def ranges(run):
 
 for proto, opened in (("UDP", open_udp), ("TCP", open_tcp)):
     row(f"{proto}: ports below 1024 for those below 1024, the others for the others", "RFC 4787 REQ-3 a; RFC 6146 3.5.1.1",
-        *[step for n in range(64) for step in (opened(f"l{n}", sport=n * 16), opened(f"h{n}", sport=1024 + n))], ranges,
+        *[step for n in range(64) for step in (opened(f"l{n}", host(n), sport=n * 16), opened(f"h{n}", host(n), sport=1024 + n))],
+        ranges,
         config="pool = 192.0.2.1 ports 960-1087")
     row(f"{proto}: a port of the other range where none is left", "RFC 4787 REQ-3 a; RFC 6146 3.5.1.1",
-        *[opened(f"l{n}", sport=n) for n in range(128)], lambda run: None if [getattr(
+        *[opened(f"l{n}", host(n, 128), sport=n) for n in range(128)], lambda run: None if [getattr(
             run.ports, f"l{n}") > 1023 for n in range(128)] == [False] * 64 + [True] * 64 else fail("the wrong order"),
         config="pool = 192.0.2.1 ports 960-1087")
 row("two hosts with the same port", "RFC 6146 3.5.1.1", open_udp("a", A), open_udp("b", B), open_udp("c", A2),
@@ -158,15 +164,15 @@ row("two hosts with the same port", "RFC 6146 3.5.1.1", open_udp("a", A), open_u
 
 # Pools
 row("the port range of the pool", "RFC 6146 3.5.1.1",
-    *[open_udp(f"p{n}", sport=1000 + n) for n in range(100)], config="pool = 192.0.2.1 ports 2000-2127")
+    *[open_udp(f"p{n}", host(n, 128), sport=1000 + n) for n in range(100)], config="pool = 192.0.2.1 ports 2000-2127")
 for proto, opened in (("UDP", open_udp), ("TCP", open_tcp)):
     row(f"{proto}: all ports in use: 1/3, and only for new bindings", "RFC 6146 3.5.1.1",
-        *[opened(f"p{n}", sport=1000 + n) for n in range(64)], count(bindings=64),
+        *[opened(f"p{n}", host(n), sport=1000 + n) for n in range(64)], count(bindings=64),
         send(in6() / {"UDP": UDP, "TCP": TCP}[proto](sport=7, dport=53), "ports_exhausted",
              lambda p: v6(POOL, A) / error6(1, 3, p.sent)),
         opened("p9", sport=1009), opened("p9", sport=1009, dst=R2), count(bindings=64, sessions=65),
         config="pool = 192.0.2.1 ports 2048-2111")
-row("all identifiers in use", "RFC 6146 3.5.3", *[open_echo(f"p{n}", ident=n) for n in range(64)],
+row("all identifiers in use", "RFC 6146 3.5.3", *[open_echo(f"p{n}", host(n), ident=n) for n in range(64)],
     send(in6() / echo6(999), "ports_exhausted", lambda p: v6(POOL, A) / error6(1, 3, p.sent)),
     open_udp(), config="pool = 192.0.2.1 ports 2048-2111")
 row("paired: one host has one address for all protocols", "RFC 6888 REQ-2",
@@ -182,10 +188,11 @@ row("several pools, several ranges", "RFC 6888 REQ-3",
     config=["pool = 192.0.2.1 ports 2000-2999", "pool = 198.51.100.7-198.51.100.8 ports 5000-5999"])
 
 
-row("max-sessions: a new one is dropped, the old ones live on", "RFC 6888 REQ-11",
-    *[open_udp(f"p{n}", sport=1000 + n) for n in range(4)],
-    drop(udp6(sport=7), "sessions_full"), drop(udp6(sport=1000, dst=R2), "sessions_full"),
-    drop(udp4("p0", R2), "sessions_full"), open_udp("p1", sport=1001), count(bindings=4, sessions=4), wait(300),
+row("max-sessions: a new one is refused, the old ones live on", "RFC 6888 REQ-11",
+    *[open_udp(f"p{n}", host(n, 4), sport=1000 + n) for n in range(4)],
+    *[send(packet, "sessions_full", lambda p: v6(POOL, A) / error6(1, 3, p.sent))
+      for packet in (udp6(sport=7), udp6(sport=1000, dst=R2))],
+    send(udp4("p0", R2), "sessions_full", lambda p: v4(POOL, R2) / error4(3, 1, p.sent)), open_udp("p1", sport=1001), count(bindings=4, sessions=4), wait(300),
     count(bindings=0, sessions=0), open_udp(), config=["max-sessions = 4", "pool = 192.0.2.1 ports 2048-2111"])
 row("icmp-rate: so many errors in a second, each subscriber its own", "RFC 5508 REQ-10",
     *[send(in6(hlim=1) / UDP(sport=n, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent))
@@ -216,9 +223,9 @@ row("a port at rest is nobody's", "RFC 6888 REQ-8", open_udp(), wait(300), drop(
 row("port-hold-down = 0", "RFC 6888 REQ-8", open_udp(), wait(300), count(held=0, bindings=0),
     config="port-hold-down = 0")
 row("ports at rest are given up when the pool runs short", "RFC 6888 REQ-8",
-    *[open_udp(f"p{n}", sport=1000 + n) for n in range(64)], wait(300), count(bindings=0, held=63),
+    *[open_udp(f"p{n}", host(n), sport=1000 + n) for n in range(64)], wait(300), count(bindings=0, held=63),
     wait(2), count(held=63), wait(2), count(held=0, ports_squeezed=63),
-    *[open_udp(f"q{n}", sport=2000 + n) for n in range(64)], config="pool = 192.0.2.1 ports 2048-2111")
+    *[open_udp(f"q{n}", host(n), sport=2000 + n) for n in range(64)], config="pool = 192.0.2.1 ports 2048-2111")
 row("half of the pool may rest in peace", "RFC 6888 REQ-8",
     *[open_udp(f"p{n}", sport=1000 + n) for n in range(32)], wait(300), count(bindings=0, held=32), wait(119),
     count(held=32, ports_squeezed=0), wait(1), count(held=0), config="pool = 192.0.2.1 ports 2048-2111")
@@ -244,15 +251,15 @@ row("static echo", "RFC 6146 3.1", send(in4() / echo4(7), "translated", out6() /
 row("a static port belongs to one protocol", "RFC 6146 3.1", drop(in4() / TCP(sport=1, dport=53, flags="A"), "no_binding"),
     drop(in4() / UDP(sport=1, dport=80), "no_binding"), drop(in4() / echo4(53), "no_binding"), config=STATICS)
 row("a static port inside the range is never given out", "RFC 6146 3.5.1.1",
-    *[open_udp(f"p{n}", sport=1000 + n) for n in range(63)],
+    *[open_udp(f"p{n}", host(n), sport=1000 + n) for n in range(63)],
     lambda run: None if 2050 not in [getattr(run.ports, f"p{n}") for n in range(63)] else fail("the static port"),
     send(udp6(sport=9), "ports_exhausted", lambda p: v6(POOL, A) / error6(1, 3, p.sent)),
-    send(in4() / UDP(sport=1, dport=2050), "translated", out6(dst=B) / UDP(sport=1, dport=53)),
-    config=["pool = 192.0.2.1 ports 2048-2111", f"static = udp {POOL}:2050 [{B}]:53"])
+    send(in4() / UDP(sport=1, dport=2050), "translated", out6(dst=A2) / UDP(sport=1, dport=53)),
+    config=["pool = 192.0.2.1 ports 2048-2111", f"static = udp {POOL}:2050 [{A2}]:53"])
 row("the static port's number is free in the other protocols", "RFC 6146 3.1",
-    *[open_tcp(f"p{n}", sport=1000 + n) for n in range(64)],
+    *[open_tcp(f"p{n}", host(n), sport=1000 + n) for n in range(64)],
     lambda run: None if 2050 in [getattr(run.ports, f"p{n}") for n in range(64)] else fail("port 2050 was not used"),
-    config=["pool = 192.0.2.1 ports 2048-2111", f"static = udp {POOL}:2050 [{B}]:53"])
+    config=["pool = 192.0.2.1 ports 2048-2111", f"static = udp {POOL}:2050 [{A2}]:53"])
 row("static bindings survive the death of their worker", "RFC 6146 3.1",
     send(in4() / UDP(sport=999, dport=53), "translated", out6() / UDP(sport=999, dport=5353)), restart(),
     count(bindings=3, sessions=1), send(in6() / UDP(sport=5353, dport=999), "translated", out4() / UDP(sport=53, dport=999)),

@@ -6,15 +6,18 @@
  * Endpoint-independent mapping. Whoever knows a pool port may send to it and gets a session of his own (RFC 4787 REQ-8,
  * RFC 6888 REQ-7); or, with filtering = address-dependent, only who has a session with it already, on whatever port. A
  * static binding is an invitation, so it is open to everybody all the same.
- * What is refused refreshes nothing (RFC 7857 section 7).
+ * What is refused refreshes nothing (RFC 7857 section 7). Whether a subscriber may have more is asked for what is new only, so
+ * a packet of a session knows nothing of quotas (quota.h).
  * Must never: touch a shard that another worker owns; create state for a packet that is dropped afterwards.
  */
 #include "shm/hash.h"
 #include "shm/pool.h"
 #include "shm/rfc6052.h"
 #include "shm/session.h"
+#include "shm/subscriber.h"
 #include "worker/xlat/flow.h"
 #include "worker/xlat/policy.h"
+#include "worker/xlat/quota.h"
 #include "worker/xlat/syn.h"
 #include "worker/xlat/tcpstate.h"
 
@@ -33,8 +36,7 @@ locate6(const struct nat64 *n, struct flow *f)
 	f->shard = policy_shard(n, &f->own.ip6);
 	if (owned(n, f) != NAT64_translated)
 		return NAT64_handed_over;
-	f->hash = record_hash(n->secret->index_key, &key);
-	f->slot = record_find(&n->shard[f->shard], &key, f->hash);
+	f->slot = record_find(&n->shard[f->shard], &key, record_hash(n->secret->index_key, &key));
 	return NAT64_translated;
 }
 
@@ -95,37 +97,73 @@ meet(struct nat64 *n, const struct flow *f, uint32_t ip4, uint16_t port4, struct
 
 #define ADDRESS_TRIES 16	/* pool addresses to ask for a port before giving up; bounds the cost of a full pool */
 
-/* A new binding: a port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any. */
+/* A port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any; or why there is none. */
+static enum nat64_verdict
+pick(struct nat64 *n, const struct flow *f, bool modest, uint32_t *slot)
+{
+	struct shard *s = &n->shard[f->shard];
+	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
+	uint32_t count = n->header->addresses_used, address, tries = 0;
+	enum nat64_verdict why = NAT64_ports_exhausted;
+	uint64_t word[2];
+
+	memcpy(word, subscriber.b, 16);
+	address = (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * count >> 32);
+	for (uint32_t i = 0; i < count && tries < ADDRESS_TRIES; i++, address = (address + 1) % count) {
+		const struct shard_pool *pool = shard_pool(s, address, f->proto);
+
+		if (n->header->address[address].leaving)
+			continue;
+		tries++;
+		if (pool->free == 0)
+			continue;
+		if (!modest && quota_scarce(s, pool, f->proto)) {
+			why = NAT64_bindings_share;
+			continue;
+		}
+		if (f->proto == NAT64_ICMP)		/* any free identifier (RFC 6146 section 3.5.3) */
+			*slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
+		else
+			*slot = pool_pick_like_owner(s, address, f->proto, n->secret, f->own.port);
+		if (*slot != POOL_NONE)
+			return NAT64_translated;
+	}
+	return why;
+}
+
+/* A quota or a fair share says no, and the subscriber's count of that grows. */
+static enum nat64_verdict
+refuse(struct shard *s, uint32_t subscriber, enum nat64_verdict why)
+{
+	subscriber_refuse_owner(s, subscriber);
+	return why;
+}
+
+/* A new binding. */
 static enum nat64_verdict
 create(struct nat64 *n, struct flow *f, struct record_first *first, uint32_t now)
 {
 	struct shard *s = &n->shard[f->shard];
 	struct record_key key = { f->own.ip6, f->own.port, f->proto };
-	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
-	uint32_t count = n->header->addresses_used, address, tries = 0, slot = POOL_NONE;
-	uint64_t word[2];
+	uint32_t subscriber = subscriber_find(s, n->secret->index_key, &f->own.ip6), slot, ip4;
+	enum nat64_verdict v = quota_binding(n, s, subscriber, now);
 	uint16_t port;
 
+	if (v != NAT64_translated)
+		return refuse(s, subscriber, v);
 	if (!session_room(s))
 		return NAT64_sessions_full;
-	memcpy(word, subscriber.b, 16);
-	address = (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * count >> 32);
-	for (uint32_t i = 0; i < count && tries < ADDRESS_TRIES && slot == POOL_NONE; i++, address = (address + 1) % count) {
-		if (n->header->address[address].leaving)
-			continue;
-		tries++;
-		if (f->proto == NAT64_ICMP)		/* any free identifier (RFC 6146 section 3.5.3) */
-			slot = pool_pick_owner(s, address, f->proto, n->secret->port_key);
-		else
-			slot = pool_pick_like_owner(s, address, f->proto, n->secret, f->own.port);
-	}
-	if (slot == POOL_NONE)
-		return NAT64_ports_exhausted;
-	address = slot / n->layout.ports_per_shard / NAT64_N_PROTOS;
+	v = pick(n, f, quota_modest(s, subscriber, f->proto), &slot);
+	if (v == NAT64_bindings_share)
+		return refuse(s, subscriber, v);
+	if (v != NAT64_translated)
+		return v;
+	ip4 = n->header->address[slot / n->layout.ports_per_shard / NAT64_N_PROTOS].ip4;
 	port = pool_port(&n->layout, n->secret, f->shard, slot);
-	meet(n, f, n->header->address[address].ip4, port, first, now);
-	if (record_create_owner(s, slot, &key, f->hash, n->header->address[address].ip4, port, first, now))
+	meet(n, f, ip4, port, first, now);
+	if (record_create_owner(s, n->secret->index_key, slot, &key, ip4, port, first, now))
 		return NAT64_index_full;
+	subscriber_make_owner(s, s->records[slot].subscriber, now);
 	f->slot = slot;
 	return NAT64_translated;
 }
@@ -204,12 +242,17 @@ begin(struct nat64 *n, struct flow *f, const struct pkt *p, uint32_t now)
 		.expires = now + lifetime(n, f->proto, move.timer),
 	};
 	struct shard *s = &n->shard[f->shard];
-	uint32_t number;
+	uint32_t number, subscriber;
+	enum nat64_verdict v;
 
 	if (f->proto == NAT64_TCP && move.state == TCP_none)	/* no SYN: a binding lets it pass, but it makes nothing */
 		return f->slot == FLOW_NO_SLOT ? NAT64_no_session : NAT64_translated;
 	if (f->slot == FLOW_NO_SLOT)
 		return create(n, f, &first, now);
+	subscriber = s->records[f->slot].subscriber;
+	v = quota_session(n, s, subscriber, f->from);
+	if (v != NAT64_translated)
+		return refuse(s, subscriber, v);
 	meet(n, f, s->records[f->slot].ip4, s->records[f->slot].port4, &first, now);
 	number = session_add_owner(s, n->secret->index_key, (uint32_t)f->slot, &first);
 	if (number == SESSION_NONE)

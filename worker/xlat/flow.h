@@ -20,7 +20,6 @@ struct flow {
 	uint8_t owner;			/* with handed_over: the worker */
 	unsigned shard;
 	int64_t slot;			/* of the binding, or FLOW_NO_SLOT */
-	uint64_t hash;			/* from ip6: record_hash */
 };
 
 /*

@@ -95,8 +95,8 @@ binding_slot(struct import *in, uint32_t slot, const struct record *r)
 	    !addr_ip6_equal(&n->config->static_.item[number].ip6, &r->ip6))
 		return GONE;
 	slot = n->layout.pool_slots + (uint32_t)number;
-	return record_create_static_owner(in->s, slot, &key, record_hash(n->secret->index_key, &key), r->ip4, r->port4,
-					  r->created) == 0 ? slot : GONE;
+	return record_create_static_owner(in->s, n->secret->index_key, slot, &key, r->ip4, r->port4, r->created) == 0 ?
+	       slot : GONE;
 }
 
 /* May a session come over? Puts it into the terms of the new region. */
@@ -130,7 +130,7 @@ bring_session(struct import *in, uint32_t slot, const struct record *r, struct r
 			session_add_owner(in->s, key, to, &first);
 	} else if (record_find(in->s, &k, hash) < 0 && (in->s->records[to].state & 0xff) == RECORD_FREE &&
 		   session_room(in->s)) {
-		record_create_owner(in->s, to, &k, hash, r->ip4, r->port4, &first, r->created);
+		record_create_owner(in->s, key, to, &k, r->ip4, r->port4, &first, r->created);
 	}
 }
 

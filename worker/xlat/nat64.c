@@ -78,8 +78,7 @@ adopt_static(struct nat64 *n, uint32_t number, uint32_t now)
 	struct shard *s = &n->shard[policy_shard(n, &c->ip6)];
 
 	if (atomic_load_8(&n->owners->worker[s->number]) == n->worker)
-		record_create_static_owner(s, n->layout.pool_slots + number, &key,
-					   record_hash(n->secret->index_key, &key), c->ip4, c->port4, now);
+		record_create_static_owner(s, n->secret->index_key, n->layout.pool_slots + number, &key, c->ip4, c->port4, now);
 }
 
 uint32_t

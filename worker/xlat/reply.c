@@ -30,7 +30,14 @@ message_for(enum nat64_side from, enum nat64_verdict why)
 		return ip6 ? (struct message) { 3, 0 } : (struct message) { 11, 0 };
 	case NAT64_too_big:
 		return ip6 ? (struct message) { 2, 0 } : (struct message) { 3, 4 };
-	case NAT64_ports_exhausted:		/* RFC 6146 section 3.5.1.1 */
+	case NAT64_ports_exhausted:		/* RFC 6146 section 3.5.1.1; RFC 6888 REQ-11: host unreachable */
+	case NAT64_sessions_full:
+	case NAT64_index_full:
+	case NAT64_bindings_quota:
+	case NAT64_bindings_rate:
+	case NAT64_bindings_share:
+	case NAT64_sessions_quota:
+	case NAT64_sessions_share:
 		return ip6 ? (struct message) { 1, 3 } : (struct message) { 3, 1 };
 	case NAT64_protocol_unsupported:	/* RFC 6146 section 3.4 */
 		return ip6 ? (struct message) { 1, 4 } : (struct message) { 3, 2 };
