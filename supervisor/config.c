@@ -22,6 +22,7 @@
 #include "supervisor/log.h"
 
 #define CONFIG_FILE_MAX (16 << 20)	/* bytes; 64 tenants with all the keys there can be need less */
+#define CONFIG_KEPT 256			/* max-fragments of a worker: a quarter holds any packet cut for an MTU of 1280 */
 
 /* What is being read, and where we are in it. */
 struct config_reading {
@@ -409,6 +410,8 @@ config_resolve_tenant(struct config_tenant *t, const struct config_lines_tenant 
 		t->mtu6 = t->mtu;
 	if (!lines->mtu4)
 		t->mtu4 = t->mtu;
+	if (!lines->max_fragments)
+		t->max_fragments = t->workers * CONFIG_KEPT < 1024 ? 1024 : t->workers * CONFIG_KEPT;
 	if (!lines->tcp_opening_timeout)
 		t->tcp_opening_timeout = t->tcp_transitory_timeout;
 	if (!lines->tcp_closing_timeout)

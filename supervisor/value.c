@@ -81,6 +81,7 @@ VALUE_WORDS(LOG_LEVEL, "error", "warning", "info", "debug")
 VALUE_WORDS(MODE, "nat64")
 VALUE_WORDS(ZERO_CSUM, "compute", "drop")
 VALUE_WORDS(INCOMING_SYN, "keep", "drop")
+VALUE_WORDS(ICMP_ERRORS, "both", "ip6", "ip4", "none")
 VALUE_WORDS(FILTERING, "endpoint-independent", "address-dependent")
 VALUE_WORDS(SWITCH, "auto", "off")
 
