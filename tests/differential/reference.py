@@ -11,7 +11,8 @@ leave in pieces. Of a packet that came in fragments datagram() says what all of 
 on, fragments.py knows.
 
 Several workers are one translator, so the reference knows nothing of them but that each has a part of the pool and of the
-sessions, and limits of its own: then fewer choices can be called wrong. Left out: reloads; with limits that are reached, hairpins.
+sessions, and limits of its own: then fewer choices can be called wrong. Left out: reloads, and hairpins where limits are
+reached.
 """
 import ipaddress
 import struct
@@ -586,7 +587,7 @@ class Reference:
         return right + ([None] if self.rationed(data, got) else [])
 
     def rationed(self, data, got):
-        """Counts an error of the gateway's own. May one that is right be missing, because there were enough (RFC 4443 2.4 f)?"""
+        """Counts an error of the gateway's own. May one that is right be missing (RFC 4443 2.4 f)?"""
         who = self.subscriber(data[8:24]) if data[:1] and data[0] >> 4 == 6 else data[12:16]
         if not self.possible or not self.config.limited:
             return False

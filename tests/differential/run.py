@@ -130,8 +130,8 @@ def released(gateway):
 
 
 def play_series(gateway, reference, series, counts, log):
-    """Fragments that are hostile, doubled or late. Each has the fate that the model gives it, and the bytes that go on are those
-    that may, translated."""
+    """Fragments that are hostile, doubled or late. Each has the fate that the model gives it, and the bytes that go on are
+    those that may, translated."""
     kin, head = Kin(series, reference.config.late, reference.config.zero), None
     reference.kin.append(kin)
     if log is not None:
@@ -148,7 +148,7 @@ def play_series(gateway, reference, series, counts, log):
             pieces = pieces + [p for _, _, more in released(gateway) for p in more]
             wanted = kin.meet(*step, reference.now)
             if fate_is != wanted:
-                raise Wrong(f"{verdict} for the fragment at {step[0]} of {len(step[2])} bytes, more {step[1]}; {wanted} expected")
+                raise Wrong(f"{verdict} for the fragment at {step[0]} of {len(step[2])} bytes, more {step[1]}; not {wanted}")
             head = compare_gone(kin.gone, pieces, head, reference, series)
     except Wrong as e:
         raise Differs(f"{e}\n  series {series.whole(series.body)[:64].hex()}, steps " + repr(
