@@ -21,7 +21,7 @@
 	CAP(CAP_BPF, CAPS_STEER, "load the program that steers packets to their worker; may be missing") \
 	CAP(CAP_NET_BIND_SERVICE, CAPS_START, "listen for /metrics on a port below 1024") \
 	CAP(CAP_CHOWN, CAPS_START, "give the control socket to its group") \
-	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read the configuration and run the programs where root has no file rights; may be missing") \
+	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read files and run programs where root has no right to them; may be missing") \
 	CAP(CAP_SYS_PTRACE, CAPS_TAKE, "take the queues back from workers that a killed nat64d left") \
 	CAP(CAP_KILL, CAPS_SIGNAL, "signal children, which have uids of their own") \
 	CAP(CAP_SYS_ADMIN, CAPS_BIRTH, "children: leave the namespaces") \

@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "supervisor/calls.h"
 #include "supervisor/caps.h"
 #include "supervisor/check.h"
 #include "supervisor/gateway.h"
@@ -263,6 +264,7 @@ main_birth(struct gateway *g)
 	if (rc != 0)
 		return main_failed("cannot reduce the capabilities of nat64d", rc);
 
+	calls_shut(&g->denied);
 	host_warn_forwarding();
 	child_open();
 	now = main_now();
@@ -316,6 +318,7 @@ main_rebirth(struct gateway *g)
 	child_open();
 	if (!wrong)
 		wrong = upgrade_adopt(g, g->estate, getpid());
+	calls_shut(&g->denied);
 	if (!wrong && (!main_process(g) || estate_write(g) != 0))
 		wrong = "there is no room";
 	if (wrong) {

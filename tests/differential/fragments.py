@@ -1,9 +1,9 @@
 """fragments.py - what a translator does with the fragments of one packet, one by one, however hostile, doubled or late
 
 Kin is the model: RFC 8200 section 4.5 and RFC 791 say what a fragment is, RFC 5722 that an overlap ends its packet, RFC 6146
-section 3.4 that what comes before the first one waits, and docs/DESIGN.md which packets wait as a whole. It predicts for each
-fragment whether it goes on, waits or is dropped, and which bytes have gone on in the end. A Series is one such packet as traffic
-makes it: fragments as (offset, more, payload), and seconds to wait between them.
+section 3.4 that what comes before the first one waits, and docs/DESIGN.md which packets wait as a whole. It predicts whether a
+fragment goes on, waits or is dropped, and which bytes have gone on in the end. A Series is one such packet as traffic makes it:
+fragments as (offset, more, payload), and seconds to wait between them.
 """
 import struct
 

@@ -40,6 +40,26 @@ all_locked()
 	locked "$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)" 64640
 }
 
+# supervisor_locked - nat64d has a filter, nothing effective, and gains nothing by an exec
+supervisor_locked()
+{
+	local pid
+
+	pid=$(cat "$T/nat64d.pid")
+	row "$pid" Seccomp 2
+	row "$pid" Seccomp_filters 1
+	row "$pid" NoNewPrivs 1
+	row "$pid" CapEff 0000000000000000
+	row "$pid" Threads 1
+}
+
+# After an upgrade it has the same filter, and not a second one.
+upgraded()
+{
+	ctl upgrade
+	supervisor_locked
+}
+
 # A worker: its queue, its bell, the bells of all workers.
 descriptors()
 {
@@ -222,6 +242,7 @@ WORKERS=2 config
 begin
 ping_server
 check 'filter, capabilities, uid' all_locked
+check 'nat64d has a filter and no right in effect' supervisor_locked
 check 'descriptors of a worker' descriptors
 check 'descriptors of nat64-ctld' ctl_descriptors
 check 'mappings' maps
@@ -231,6 +252,7 @@ check 'the sandbox is told' told
 check 'SIGSTOP and SIGCONT of workers' continued
 check 'SIGSTOP and SIGCONT of nat64-ctld' ctl_continued
 check 'strangers do not get at the device' strangers
+check 'nat64d after an upgrade' upgraded
 check 'law 1' law1
 check 'the table names tests that exist' table
 sed 's/^/    /' "$T/out"
