@@ -55,7 +55,7 @@ config_scrap(struct config_reading *r, const char *kind)
 	r->lines = &r->scrap_lines.section;
 }
 
-static bool
+bool
 config_name_valid(const char *name)
 {
 	size_t n = strlen(name);
@@ -373,27 +373,20 @@ config_load(FILE *in, size_t *size, struct problem_list *problems)
 }
 
 void
-config_read(struct config *config, struct problem_list *problems)
+config_read(struct config *config, FILE *file, struct problem_list *problems)
 {
-	FILE *file = fopen(problems->file, "re"), *in;
+	FILE *in = NULL;
 	size_t size;
-	char *text;
+	char *text = config_load(file, &size, problems);
 
-	memset(config, 0, sizeof(*config));
-	if (!file) {
-		problem_add(problems, 0, NULL, "cannot be opened: %s", strerror(errno));
-		return;
+	if (text) {
+		in = fmemopen(text, size, "r");
+		if (!in)
+			problem_add(problems, 0, NULL, "no memory to read it");
 	}
-	text = config_load(file, &size, problems);
-	fclose(file);
-	if (!text)
-		return;
-	in = fmemopen(text, size, "r");
 	if (in) {
 		config_parse(config, in, problems);
 		fclose(in);
-	} else {
-		problem_add(problems, 0, NULL, "no memory to read it");
 	}
 	free(text);
 }

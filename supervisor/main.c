@@ -35,6 +35,7 @@
 #include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
+#include "supervisor/reader.h"
 #include "supervisor/snapshot.h"
 
 #define MAIN_TROUBLES 6			/* early deaths in a row, before anything ran, that end the start */
@@ -567,6 +568,8 @@ main(int argc, char **argv)
 	struct options options;
 	int status;
 
+	if (argc == 3 && strcmp(argv[1], READER_OPTION) == 0)
+		return reader_main(argv[2]);
 	for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
 		if (fd > 2) {
 			close(fd);

@@ -60,6 +60,64 @@ upgraded()
 	supervisor_locked
 }
 
+# reader_waits - $T/reader is the pid of a process that wants to parse $T/fifo, which 9 is the other end of; $1 is its parent
+reader_waits()
+{
+	wait_for 10 pgrep -P "$1" nat64d
+	pgrep -P "$1" nat64d >"$T/reader"
+	wait_for 10 row "$(cat "$T/reader")" Seccomp 2
+}
+
+# The process that parses nat64.ini: caught in the middle, as it waits for the rest of a file that is a pipe.
+reader()
+{
+	local pid rc=0
+
+	rm -f "$T/fifo"
+	mkfifo "$T/fifo"
+	"$B/nat64d" -c "$T/fifo" --check >"$T/checked" 2>&1 &
+	pid=$!
+	exec 9>"$T/fifo"
+	reader_waits $pid
+	locked_reader "$(cat "$T/reader")"
+	cat "$T/nat64.ini" >&9
+	exec 9>&-
+	wait $pid || rc=$?
+	cat "$T/checked"
+	[ $rc = 0 ] && grep -q ': ok, 1 tenant' "$T/checked"
+}
+
+locked_reader()
+{
+	local cap
+
+	row "$1" NoNewPrivs 1
+	for cap in CapInh CapPrm CapEff CapAmb; do
+		row "$1" $cap 0000000000000000
+	done
+	row "$1" Uid '64640 64640 64640 64640'
+	row "$1" Gid '64640 64640 64640 64640'
+	row "$1" Groups ''
+	[ "$(find "/proc/$1/fd" -type l -printf '%f\n' | sort -n | xargs)" = '0 1' ]
+	! grep -E '^[^ ]+ .wx' "/proc/$1/maps"
+}
+
+# When it dies, that is a problem like any other.
+reader_dies()
+{
+	local pid rc=0
+
+	"$B/nat64d" -c "$T/fifo" --check >"$T/checked" 2>&1 &
+	pid=$!
+	exec 9>"$T/fifo"
+	reader_waits $pid
+	kill -9 "$(cat "$T/reader")"
+	wait $pid || rc=$?
+	exec 9>&-
+	cat "$T/checked"
+	[ $rc = 2 ] && grep -q 'the process that read it died of signal 9' "$T/checked"
+}
+
 # A worker: its queue, its bell, the bells of all workers.
 descriptors()
 {
@@ -243,6 +301,8 @@ begin
 ping_server
 check 'filter, capabilities, uid' all_locked
 check 'nat64d has a filter and no right in effect' supervisor_locked
+check 'who parses nat64.ini has no right and nothing else' reader
+check 'who parses nat64.ini dies' reader_dies
 check 'descriptors of a worker' descriptors
 check 'descriptors of nat64-ctld' ctl_descriptors
 check 'mappings' maps
