@@ -3,8 +3,8 @@
  *
  * The file is the one thing that nat64d takes apart that somebody else has written, perhaps a program that was told by a
  * stranger. So nat64d opens it and executes itself once more, with two descriptors: the file and memory for the outcome. That
- * process has an address space, an uid and no rights of its own and a filter that lets it read and allocate (syscalls.def, READER);
- * it parses and leaves a struct config, with every problem it found, and is gone.
+ * process has an address space and an uid of its own, no rights, and a filter that lets it read and allocate (syscalls.def,
+ * READER); it parses and leaves a struct config, with every problem it found, and is gone.
  *
  * nat64d then takes the struct for hostile. Counts are bounded first. Each value goes through its printer and back through its
  * parser, so nothing comes in that a line of the file could not have said, and a text of at most 192 characters is all that is

@@ -1,9 +1,11 @@
 /*
- * test_nat64.c - the corners of libnat64's own interface: wrong regions, tables that are left, pieces of what is no packet
+ * test_nat64.c - the corners of libnat64's own interface: wrong regions, tables that are left or come again, pieces of what is no
+ * packet
  */
 #include "tests/unit/unit.h"
 #include "shm/pool.h"
 #include "tests/world.h"
+#include "worker/xlat/import.h"
 #include "worker/xlat/pkt.h"
 
 static struct world w;
@@ -81,6 +83,64 @@ leaving(void **state)
 	assert_int_equal(nat64_leaving(&w.worker[0]) + nat64_leaving(&w.worker[1]), 40);
 }
 
+static struct world heir;
+
+static uint64_t
+alive(const struct world *v)
+{
+	uint64_t n = 0;
+
+	for (unsigned s = 0; s < v->layout.g.shards; s++)
+		n += shard_alive(&v->worker[0].shard[s], SHARD_BINDINGS_CREATED, NAT64_UDP);
+	return n;
+}
+
+/* All workers of the heir bring over what is theirs. */
+static void
+bring_over(const struct foreign *old)
+{
+	for (unsigned i = 0; i < heir.config.workers; i++)
+		nat64_import(&heir.worker[i], old, false, heir.now);
+}
+
+/*
+ * A table that is brought over, and again: a shard that is complete is left alone, and in one that is not what is there is
+ * skipped, as after a death. Nothing comes from a table with another deal of shards. A worker without shards takes no counts.
+ */
+static void
+brought_over_again(void **state)
+{
+	static const uint8_t seed[LAYOUT_SEED_SIZE] = { 99 };
+	struct layout_owners *owners;
+	struct foreign old;
+
+	(void)state;
+	for (uint8_t i = 0; i < 40; i++)
+		open_binding(i);
+	w.worker[0].row->counter[COUNTER_batches] = 7;
+	w.worker[1].row->counter[COUNTER_batches] = 8;
+	assert_null(foreign_check(&old, w.region, w.layout.size));
+	heir.config = w.config;
+	world_open(&heir);
+	layout_init_heir(heir.region, &heir.layout, &heir.config, &old, seed);
+	owners = layout_at(heir.region, heir.layout.owners);
+	for (unsigned s = 0; s < heir.layout.g.shards; s++)
+		owners->worker[s] = 1;
+	old.shape.shards *= 2;
+	bring_over(&old);
+	assert_int_equal(alive(&heir), 0);
+	old.shape.shards /= 2;
+	for (unsigned round = 0; round < 3; round++) {
+		bring_over(&old);
+		assert_int_equal(alive(&heir), 40);
+		assert_int_equal(heir.worker[0].row->counter[COUNTER_batches], 0);
+		assert_int_equal(heir.worker[1].row->counter[COUNTER_batches], 15);
+		for (unsigned s = 0; s < heir.layout.g.shards && round == 1; s++)
+			heir.worker[1].shard[s].head->complete = 0;
+	}
+	world_close(&heir);
+}
+
 /* A table that is left: all that is kept comes back at once, and who waits for an answer gets none (RFC 5382 REQ-4). */
 static void
 all_of_them(void **state)
@@ -138,6 +198,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(attach, setup, teardown), cmocka_unit_test_setup_teardown(leaving, setup, teardown),
+		cmocka_unit_test_setup_teardown(brought_over_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_of_them, setup, teardown), cmocka_unit_test(pieces),
 	};
 
