@@ -26,6 +26,7 @@ static const struct {
 	CAPS_TABLE
 #undef CAP
 };
+#define CAPS_MAY_MISS (CAPS_STEER | CAPS_TAKE | CAPS_SHARE | CAPS_FILES)
 #define CAPS_N (sizeof(caps_table) / sizeof(caps_table[0]))
 
 static unsigned caps_kept;		/* brackets whose capabilities are permitted; 0: caps_init was not called */
@@ -40,7 +41,7 @@ caps_complete(char *missing, size_t size)
 	if (capng_get_caps_process() != 0)
 		return false;
 	for (size_t i = 0; i < CAPS_N; i++)
-		if (!(caps_table[i].bracket & (CAPS_STEER | CAPS_TAKE | CAPS_SHARE)) && at < size &&
+		if (!(caps_table[i].bracket & CAPS_MAY_MISS) && at < size &&
 		    !capng_have_capability(CAPNG_PERMITTED, caps_table[i].capability))
 			at += (size_t)snprintf(missing + at, size - at, "%s%s", at ? " " : "", caps_table[i].name);
 	return at == 0;
@@ -77,8 +78,9 @@ caps_init(void)
 {
 	int rc;
 
-	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
-		    caps_if(CAP_SYS_PTRACE, CAPS_TAKE) | caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
+	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
+		    caps_if(CAP_DAC_READ_SEARCH, CAPS_FILES) | caps_if(CAP_SYS_PTRACE, CAPS_TAKE) |
+		    caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
 	return rc == 0 ? caps_apply(0, CAPNG_SELECT_CAPS) : rc;
 }
@@ -86,8 +88,8 @@ caps_init(void)
 int
 caps_inherit(void)
 {
-	caps_kept = CAPS_NETWORK | CAPS_FILES | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
-		    caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
+	caps_kept = CAPS_NETWORK | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
+		    caps_if(CAP_DAC_READ_SEARCH, CAPS_FILES) | caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
 	return caps_apply(0, CAPNG_SELECT_CAPS);
 }
 

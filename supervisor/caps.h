@@ -21,7 +21,7 @@
 	CAP(CAP_BPF, CAPS_STEER, "load the program that steers packets to their worker; may be missing") \
 	CAP(CAP_NET_BIND_SERVICE, CAPS_START, "listen for /metrics on a port below 1024") \
 	CAP(CAP_CHOWN, CAPS_START, "give the control socket to its group") \
-	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read the configuration and run the programs where root has no file rights") \
+	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read files and run programs where root has no right to them; may be missing") \
 	CAP(CAP_SYS_PTRACE, CAPS_TAKE, "take the queues back from workers that a killed nat64d left") \
 	CAP(CAP_KILL, CAPS_SIGNAL, "signal children, which have uids of their own") \
 	CAP(CAP_SYS_ADMIN, CAPS_BIRTH, "children: leave the namespaces") \
@@ -32,6 +32,7 @@
 
 enum caps_bracket {
 	CAPS_NETWORK = 1, CAPS_START = 2, CAPS_FILES = 4, CAPS_SIGNAL = 8, CAPS_BIRTH = 16, CAPS_STEER = 32,
+	/* CAPS_FILES may be missing: then root reads what is root's */
 	CAPS_TAKE = 64,			/* may be missing (containers): then those queues are opened anew */
 	CAPS_SHARE = 128		/* may be missing: then each child makes a mount namespace of its own */
 };

@@ -22,6 +22,7 @@
 #include "supervisor/log.h"
 
 #define CONFIG_FILE_MAX (16 << 20)	/* bytes; 64 tenants with all the keys there can be need less */
+#define CONFIG_KEPT 256			/* max-fragments of a worker: a quarter holds any packet cut for an MTU of 1280 */
 
 /* What is being read, and where we are in it. */
 struct config_reading {
@@ -54,7 +55,7 @@ config_scrap(struct config_reading *r, const char *kind)
 	r->lines = &r->scrap_lines.section;
 }
 
-static bool
+bool
 config_name_valid(const char *name)
 {
 	size_t n = strlen(name);
@@ -372,27 +373,20 @@ config_load(FILE *in, size_t *size, struct problem_list *problems)
 }
 
 void
-config_read(struct config *config, struct problem_list *problems)
+config_read(struct config *config, FILE *file, struct problem_list *problems)
 {
-	FILE *file = fopen(problems->file, "re"), *in;
+	FILE *in = NULL;
 	size_t size;
-	char *text;
+	char *text = config_load(file, &size, problems);
 
-	memset(config, 0, sizeof(*config));
-	if (!file) {
-		problem_add(problems, 0, NULL, "cannot be opened: %s", strerror(errno));
-		return;
+	if (text) {
+		in = fmemopen(text, size, "r");
+		if (!in)
+			problem_add(problems, 0, NULL, "no memory to read it");
 	}
-	text = config_load(file, &size, problems);
-	fclose(file);
-	if (!text)
-		return;
-	in = fmemopen(text, size, "r");
 	if (in) {
 		config_parse(config, in, problems);
 		fclose(in);
-	} else {
-		problem_add(problems, 0, NULL, "no memory to read it");
 	}
 	free(text);
 }
@@ -409,6 +403,8 @@ config_resolve_tenant(struct config_tenant *t, const struct config_lines_tenant 
 		t->mtu6 = t->mtu;
 	if (!lines->mtu4)
 		t->mtu4 = t->mtu;
+	if (!lines->max_fragments)
+		t->max_fragments = t->workers * CONFIG_KEPT < 1024 ? 1024 : t->workers * CONFIG_KEPT;
 	if (!lines->tcp_opening_timeout)
 		t->tcp_opening_timeout = t->tcp_transitory_timeout;
 	if (!lines->tcp_closing_timeout)

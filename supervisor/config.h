@@ -27,14 +27,17 @@ struct config {
 };
 
 /*
- * Read the file of problems->file into *config, which is large: allocate it. Everything that is wrong with the text is
- * added to problems. A key that could not be read has its default, a list lacks the item, so that the rest can be
- * judged; derived values are still empty.
+ * Read an open file into *config, which is large: allocate it. Everything that is wrong with the text is added to problems. A
+ * key that could not be read has its default, a list lacks the item, so that the rest can be judged; derived values are
+ * still empty. nat64d has this done by a process of its own (reader.h).
  */
-void config_read(struct config *config, struct problem_list *problems);
-
-/* The same from an open file. */
 void config_parse(struct config *config, FILE *in, struct problem_list *problems);
+
+/* The same; the file is loaded first, for it may be a device that never ends. *config is zero. */
+void config_read(struct config *config, FILE *file, struct problem_list *problems);
+
+/* Is this a tenant's name? */
+bool config_name_valid(const char *name);
 
 /*
  * The same from text that another version of nat64d may have printed: a key or a section that this one does not know is

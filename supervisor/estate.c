@@ -65,6 +65,7 @@ estate_fill_gateway(struct estate_gateway *e, const struct gateway *g)
 		e->metrics[i] = g->metrics[i];
 	e->ctld = (uint32_t)g->ctld.pid;
 	e->ctld_up = g->ctld.up;
+	e->denied = g->denied;
 	if (g->bulletin.status) {
 		e->reloads = g->bulletin.status->reload.count;
 		e->started = g->bulletin.status->started;

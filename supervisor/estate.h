@@ -57,7 +57,8 @@ struct estate_gateway {
 	uint32_t listeners;
 	int32_t metrics[ESTATE_LISTENERS];
 	uint32_t ctld, ctld_up;		/* pid; does it serve? */
-	uint32_t reloads, pad;		/* of struct status, for one that is laid out otherwise: how many were tried */
+	uint32_t reloads;		/* of struct status, for one that is laid out otherwise: how many were tried */
+	uint32_t denied;		/* CALLS_VERSION of the filter in force; 0: there is none */
 	uint64_t started, started_boottime;
 };
 

@@ -39,6 +39,7 @@ struct gateway {
 	int estate;			/* of the nat64d that executed this program; -1: none, this is a start */
 	struct legacy legacy;		/* of one that was killed, during the start */
 	struct estate_file left;	/* what we leave */
+	uint32_t denied;		/* CALLS_VERSION of the system call filter in force; 0: there is none */
 	bool ready;			/* said so */
 };
 

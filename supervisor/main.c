@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "supervisor/calls.h"
 #include "supervisor/caps.h"
 #include "supervisor/check.h"
 #include "supervisor/gateway.h"
@@ -34,6 +35,7 @@
 #include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
+#include "supervisor/reader.h"
 #include "supervisor/snapshot.h"
 
 #define MAIN_TROUBLES 6			/* early deaths in a row, before anything ran, that end the start */
@@ -263,6 +265,7 @@ main_birth(struct gateway *g)
 	if (rc != 0)
 		return main_failed("cannot reduce the capabilities of nat64d", rc);
 
+	calls_shut(&g->denied);
 	host_warn_forwarding();
 	child_open();
 	now = main_now();
@@ -316,6 +319,7 @@ main_rebirth(struct gateway *g)
 	child_open();
 	if (!wrong)
 		wrong = upgrade_adopt(g, g->estate, getpid());
+	calls_shut(&g->denied);
 	if (!wrong && (!main_process(g) || estate_write(g) != 0))
 		wrong = "there is no room";
 	if (wrong) {
@@ -564,6 +568,8 @@ main(int argc, char **argv)
 	struct options options;
 	int status;
 
+	if (argc == 3 && strcmp(argv[1], READER_OPTION) == 0)
+		return reader_main(argv[2]);
 	for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
 		if (fd > 2) {
 			close(fd);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "supervisor/check.h"
 #include "supervisor/options.h"
+#include "supervisor/reader.h"
 #include "supervisor/text.h"
 #include "supervisor/upgrade.h"
 
@@ -54,7 +55,7 @@ options_load(struct options *o)
 		return 1;
 	}
 	problem_init(problems, o->file);
-	config_read(o->config, problems);
+	reader_config(o->config, problems, 0);
 	config_resolve(o->config, o->cpus, problems);
 	check_config(o->config, problems);
 	if (problems->n != 0) {

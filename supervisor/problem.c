@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include "supervisor/log.h"
 #include "supervisor/problem.h"
 
@@ -44,6 +45,21 @@ problem_add(struct problem_list *list, unsigned line, const char *where, const c
 	p->order = list->n;
 	if (asprintf(&p->text, "%s%s%s", where ? where : "", where ? ": " : "", text) < 0)
 		p->text = NULL;
+}
+
+void
+problem_take(struct problem_list *list, unsigned line, const char *text)
+{
+	struct problem *p = &list->item[problem_kept(list)];
+
+	if (list->n++ >= PROBLEM_MAX)
+		return;
+	p->line = line;
+	p->order = list->n;
+	p->text = strdup(text);
+	for (char *c = p->text; c && *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 }
 
 static int

@@ -26,6 +26,9 @@ void problem_init(struct problem_list *list, const char *file);
 void problem_add(struct problem_list *list, unsigned line, const char *where, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Add one that is whole already, as it was said elsewhere; control characters become question marks. */
+void problem_take(struct problem_list *list, unsigned line, const char *text);
+
 /* Print them, in the order of the lines, as compilers do: FILE:LINE: WHERE: TEXT. */
 void problem_print(struct problem_list *list, FILE *out);
 

@@ -25,6 +25,7 @@
 #include "supervisor/keys.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
+#include "supervisor/reader.h"
 
 #define RELOAD_PATIENCE 5000		/* ms for all acknowledgements */
 #define RELOAD_LOOK 5
@@ -51,9 +52,7 @@ reload_read(struct gateway *g)
 
 	if (config && problems) {
 		problem_init(problems, g->file);
-		caps_raise(CAPS_FILES);
-		config_read(config, problems);
-		caps_drop();
+		reader_config(config, problems, g->config->gateway.uid_base);
 		config_resolve(config, g->cpus, problems);
 		check_config(config, problems);
 		if (problems->n == 0) {

@@ -317,6 +317,7 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		return g->config ? "a descriptor of the running nat64d is missing" : "there is no memory";
 	*g->config = e->config;
 	g->cpus = e->gateway.cpus;
+	g->denied = e->gateway.denied;
 	rundir_adopt(&g->rundir, &g->config->gateway, e->gateway.lock);
 	g->control = e->gateway.control;
 	g->listeners = e->gateway.listeners;

@@ -74,13 +74,16 @@ VALUE_PARSE(type) \
 } \
 VALUE_PRINT(type) \
 { \
-	snprintf(out->s, sizeof(out->s), "%s", value_words_##type[*(const uint32_t *)field]); \
+	uint32_t word = *(const uint32_t *)field, n = sizeof(value_words_##type) / sizeof(char *); \
+\
+	snprintf(out->s, sizeof(out->s), "%s", word < n ? value_words_##type[word] : "?"); \
 }
 VALUE_WORDS(BOOL, "no", "yes")
 VALUE_WORDS(LOG_LEVEL, "error", "warning", "info", "debug")
 VALUE_WORDS(MODE, "nat64")
 VALUE_WORDS(ZERO_CSUM, "compute", "drop")
 VALUE_WORDS(INCOMING_SYN, "keep", "drop")
+VALUE_WORDS(ICMP_ERRORS, "both", "ip6", "ip4", "none")
 VALUE_WORDS(FILTERING, "endpoint-independent", "address-dependent")
 VALUE_WORDS(SWITCH, "auto", "off")
 
@@ -231,7 +234,9 @@ VALUE_PARSE(PATH)
 
 VALUE_PRINT(PATH)
 {
-	snprintf(out->s, sizeof(out->s), "%s", ((const struct config_text *)field)->s);
+	const struct config_text *text = field;
+
+	snprintf(out->s, sizeof(out->s), "%.*s", (int)sizeof(text->s), text->s);
 }
 
 VALUE_PARSE(DIRECTORY)
@@ -247,9 +252,10 @@ VALUE_PARSE(DIRECTORY)
 
 VALUE_PRINT(DIRECTORY)
 {
-	const char *path = ((const struct config_text *)field)->s;
-
-	snprintf(out->s, sizeof(out->s), "%s", *path ? path : "off");
+	if (*((const struct config_text *)field)->s)
+		value_print_PATH(out, field);
+	else
+		snprintf(out->s, sizeof(out->s), "off");
 }
 
 VALUE_PARSE(NAME)
@@ -504,9 +510,10 @@ VALUE_PARSE(STATIC)
 VALUE_PRINT(STATIC)
 {
 	const struct config_static *s = field;
+	const char *proto = s->proto < NAT64_N_PROTOS ? value_protocols[s->proto] : "?";
 	char ip4[ADDRESS_TEXT], ip6[ADDRESS_TEXT];
 
 	address_print_ip4(ip4, s->ip4);
 	address_print_ip6(ip6, &s->ip6);
-	snprintf(out->s, sizeof(out->s), "%s %s:%u [%s]:%u", value_protocols[s->proto], ip4, s->port4, ip6, s->port6);
+	snprintf(out->s, sizeof(out->s), "%s %s:%u [%s]:%u", proto, ip4, s->port4, ip6, s->port6);
 }

@@ -7,7 +7,8 @@
  *       Read all of text into *field, which has the type's C type. Returns true; or false with what is wrong, and what
  *       to write instead, in *why, and *field is garbage. Numbers outside range are refused.
  *   value_print_<NAME>(out, field)
- *       Write *field as the parser reads it back.
+ *       Write *field as the parser reads it back. Any bytes may be in *field; of what no parser makes, it writes what no parser
+ *       takes, or another value.
  */
 #ifndef SUPERVISOR_VALUE_H
 #define SUPERVISOR_VALUE_H

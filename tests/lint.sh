@@ -32,6 +32,7 @@ lint pure.sh "$build/libnat64.a" "$build/libnat64.so"
 lint needed.sh "$build"
 lint hardening.sh "$build"
 lint reference.sh "$build"
+lint apparmor.sh
 lint shell.sh
 lint cppcheck.sh
 lint tidy.sh

@@ -45,6 +45,9 @@ check sip-tester      telephone calls
 check openssh-client  a connection that is idle for hours
 check openssh-server  its other end
 check tcpdump         proof that a packet did not leave
+check apparmor        apparmor_parser: the profile
+check strace          what nat64d does with files, for the profile
+check systemd         systemd-analyze: what the unit allows
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
 check nftables        shows that the rules of the host are left alone

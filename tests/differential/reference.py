@@ -7,9 +7,12 @@ binding gets, the IPv4 id where any will do), after checking that the choice is 
 
 Standards do not say in which order a packet's faults are found. So a packet with several has several right fates; state
 changes in none of them. A fate is None (nothing comes out, which a kept SYN looks like), bytes, or a Cut: one packet that must
-leave in pieces. Fragments are not followed one by one: datagram() says what all of them together must become.
+leave in pieces. Of a packet that came in fragments datagram() says what all of them together must become; which of them go
+on, fragments.py knows.
 
-Left out: several workers, reloads, icmp-rate, max-sessions, fragments that are hostile or late.
+Several workers are one translator, so the reference knows nothing of them but that each has a part of the pool and of the
+sessions, and limits of its own: then fewer choices can be called wrong. Left out: reloads, and hairpins where limits are
+reached.
 """
 import ipaddress
 import struct
@@ -79,6 +82,11 @@ def join(pieces):
     if pieces[0][0] >> 4 == 4:
         return header4(ends[:4], ends[4:], len(message), middle[1], middle[0], first[1], ident) + message, ident
     return first + struct.pack(">HBB", len(message), middle[0], middle[1]) + ends + message, ident
+
+
+def same_but_id(a, b):
+    """Two packets, the same but for the IPv4 id."""
+    return a == b or a[0] >> 4 == 4 and len(a) == len(b) and a[:4] + a[6:10] + a[12:] == b[:4] + b[6:10] + b[12:]
 
 
 class Fault(Exception):
@@ -355,6 +363,11 @@ class Config:
         self.dependent = one("filtering", "endpoint-independent") == "address-dependent"
         self.keep_syns, self.syn_timeout = one("tcp-incoming-syn", "keep") == "keep", int(one("tcp-incoming-syn-timeout", 6))
         self.inbound = one("inbound-refresh", "yes") == "yes"
+        self.workers, self.late = int(one("workers", 1)), int(one("fragment-timeout", 2))
+        self.told = {"both": (4, 6), "ip6": (6,), "ip4": (4,), "none": ()}[one("icmp-errors", "both")]
+        self.rate, self.rate_total = int(one("icmp-rate", 100)), int(one("icmp-rate-total", 10000))
+        self.limited = self.rate < 1000000  # else nobody reaches it
+        self.max_sessions = int(one("max-sessions", "16384"))
         trans = one("tcp-transitory-timeout", "240")
         self.timer = {"udp": int(one("udp-timeout", 300)), "echo": int(one("icmp-timeout", 60)),
                       "est": int(one("tcp-established-timeout", 7440)), "opening": int(one("tcp-opening-timeout", trans)),
@@ -377,6 +390,9 @@ class Reference:
         self.unseen = []  # when SYNs were kept whose source is a pool port that nothing has shown
         self.met = 0  # kept SYNs to be discarded
         self.probes = []
+        self.kin = []  # fragments of packets that may still come
+        self.errors = {}  # who -> how many of the gateway's own errors it got in this second
+        self.possible = []  # the errors that this packet may be answered with
         self.together = False  # the packet is put together from fragments, and no MTU is asked
         for proto, addr, port, host, hport in config.static:
             b = Binding(proto, host, hport)
@@ -432,6 +448,8 @@ class Reference:
 
     def clock(self, seconds):
         self.now += seconds
+        self.errors = {}
+        self.kin = [k for k in self.kin if not k.over(self.now)]
         for key, b in list(self.by_host.items()):
             had = bool(b.sessions)
             for remote, s in b.sessions.items():
@@ -470,7 +488,10 @@ class Reference:
             self.met -= 1
             return
         for key, (since, p) in self.kept.items():
-            if self.now - since >= self.config.syn_timeout and self.answer4(p, (3, 3, 0), out) == (out or None):
+            self.possible = []
+            if self.now - since >= self.config.syn_timeout and (self.answer4(p, (3, 3, 0), out) == (out or None) or
+                                                                self.rationed(p.whole, out)):
+                self.rationed(p.whole, out)
                 del self.kept[key]
                 return
         for since in self.unseen:
@@ -561,13 +582,41 @@ class Reference:
     def packet(self, data, got):
         """The fates that this packet may have had, given what came out (b"": nothing)."""
         version = data[0] >> 4 if data else 0
-        if version == 6:
-            return self.from6(data, got)
-        return self.from4(data, got) if version == 4 else [None]
+        self.possible = []
+        right = self.from6(data, got) if version == 6 else self.from4(data, got) if version == 4 else [None]
+        return right + ([None] if self.rationed(data, got) else [])
+
+    def rationed(self, data, got):
+        """Counts an error of the gateway's own. May one that is right be missing (RFC 4443 2.4 f)?"""
+        who = self.subscriber(data[8:24]) if data[:1] and data[0] >> 4 == 6 else data[12:16]
+        if not self.possible or not self.config.limited:
+            return False
+        if got and any(same_but_id(got, e) for e in self.possible):
+            self.errors[who] = self.errors.get(who, 0) + 1
+            if self.errors[who] > self.config.rate * self.config.workers or sum(self.errors.values()) > self.config.rate_total:
+                raise Wrong(f"{self.errors[who]} ICMP errors to one host in a second, {sum(self.errors.values())} in all")
+            return False
+        return not got and self.enough()
+
+    def enough(self):
+        """Somebody's limit may be reached: that of whom chance has put into one bucket with the receiver, or that of all."""
+        return sum(self.errors.values()) >= min(self.config.rate, self.config.rate_total // self.config.workers * 3 // 4)
+
+    def room(self, b, remote):
+        """Is there room for a session (RFC 6888 REQ-11)? A pool of one block is all one shard, which has them all."""
+        return b and remote in b.sessions or \
+            sum(len(b.sessions) for b in self.by_host.values()) < self.config.max_sessions
 
     def reply(self, p, what):
-        """The gateway's own ICMP error about p, as received (RFC 4443, RFC 792)."""
+        """The gateway's own ICMP error about p, as received (RFC 4443, RFC 792); None: policy lets that side have none."""
         type_, code, word = what
+        if p.version not in self.config.told:
+            return None
+        error = self.error_about(p, type_, code, word)
+        self.possible.append(error)
+        return error
+
+    def error_about(self, p, type_, code, word):
         if p.version == 6:
             message = struct.pack(">BBHI", type_, code, 0, word) + p.whole[:1232]
             message = message[:2] + struct.pack(">H", check_of(
@@ -618,18 +667,25 @@ class Reference:
         key = p.kind, p.src, p.sport
         b = self.by_host.get(key)
         flags = p.body[13] if p.kind == "tcp" else 0
-        if not b and p.kind == "tcp" and tcp_event(flags) != "SYN":
+        opens = p.kind != "tcp" or tcp_event(flags) == "SYN"
+        if not b and not opens:
             fates.append(None)
+        if opens and not self.room(b, (remote, 0 if p.kind == "echo" else p.dport)):
+            fates.append(None)
+            if not b and self.used(p.kind) >= self.size():
+                fates.append(self.reply(p, (1, 3, 0)))
         if fates:
             return fates
         return self.translate6(p, prefix, remote, b, key, flags, hairpin, got)
 
     def translate6(self, p, prefix, remote, b, key, flags, hairpin, got):
         if not b:
-            if got == self.reply(p, (1, 3, 0)):
+            told = self.reply(p, (1, 3, 0))
+            silent = not got and not hairpin and (told is None or self.enough() and self.config.limited)
+            if got and got == told or silent:
                 if self.used(p.kind) < self.size():
                     raise Wrong(f"ports_exhausted with {self.used(p.kind)} of {self.size()} in use")
-                return [got]
+                return [got or None]
             b = self.by_host[key] = Binding(*key)
         if b.addr is None:
             self.learn(b, p, hairpin, got)
@@ -744,6 +800,8 @@ class Reference:
             fates.append(self.answer4(p, (11, 0, 0), got))
         if 40 + p.size > self.config.mtu6 and p.df and not self.together:
             fates.append(self.answer4(p, (3, 4, self.config.mtu6 - 20), got))
+        if not refused and (p.kind != "tcp" or tcp_event(p.body[13]) == "SYN") and not self.room(b, (p.src, rport)):
+            fates.append(None)
         if refused:
             self.refuse(p, len(fates) > 1 or self.together or b and self.bad_source4(p.src, via))
         if fates:
@@ -788,9 +846,12 @@ class Reference:
         """An error to the IPv4 side. When its receiver is a pool address, it goes on to whom that stands for."""
         if not self.in_pool(p.src):
             out = self.reply(p, what)
+            if not out:
+                return None
             ident = self.ident(got, 0)
             return header4(self.config.router4, p.src, len(out) - 20, 1, ident=ident) + out[20:]
-        return self.from4(self.reply(p, what), got)[0]
+        out = self.reply(p, what)
+        return out and self.from4(out, got)[0]
 
     # --- ICMP errors
 

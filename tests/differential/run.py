@@ -16,9 +16,11 @@ import random
 import struct
 import sys
 import time
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "vectors"))
 from gateway import Gateway  # noqa: E402
+from fragments import Kin, Series, fields  # noqa: E402
 from reference import ANY, Config, Cut, Reference, Wrong, join, matches  # noqa: E402
 from traffic import Traffic, keys_of  # noqa: E402
 
@@ -55,6 +57,7 @@ def play(keys, items, counts=None, log=None):
     what happened: numbers of seconds, or (packet, verdict, what came out)."""
     gateway, reference = Gateway(text_of(keys)), Reference(Config(keys))
     Gateway.library.vectors_leave_checksums(keys.get("offload") != ["off"])
+    gateway.workers, gateway.ini = reference.config.workers, text_of(keys).encode()
     traffic = Traffic(reference)
     try:
         for item in items:
@@ -73,12 +76,14 @@ def play(keys, items, counts=None, log=None):
             if isinstance(what, tuple):
                 play_fragments(gateway, reference, what, counts, log)
                 continue
-            verdict, out, _ = gateway.packet(what)
+            if isinstance(what, Series):
+                play_series(gateway, reference, what, counts, log)
+                continue
+            verdict, out, pieces = let_through(gateway, what)
             if log is not None:
                 log.append((what, verdict, out))
             if counts is not None:
                 counts[verdict] += 1
-            pieces = gateway.pieces
             try:
                 out = join(pieces)[0] if len(pieces) > 1 else out
                 right = reference.packet(what, out)
@@ -98,19 +103,113 @@ def play(keys, items, counts=None, log=None):
         gateway.close()
 
 
+def let_through(gateway, data):
+    """A packet that any worker has read, through the workers until one decides: verdict, what came out, and what is written.
+    Which worker it is follows from its bytes, and so does which one dies before and has a successor; nobody may notice."""
+    chance = zlib.crc32(data)
+    if chance % 61 == 0 and b"icmp-rate = 2" not in gateway.ini:  # a successor begins to count anew
+        gateway.restart(chance // 61 % gateway.workers)
+    return hand_on(gateway, data, chance // 256 % gateway.workers, b"")
+
+
+def hand_on(gateway, data, worker, kin):
+    for _ in range(6):
+        verdict, out, to = gateway.packet(data, worker, kin)
+        if verdict != "handed_over":
+            return verdict, out, gateway.pieces
+        data, kin, worker = out, gateway.kin, to
+    raise Differs(f"handed over for ever: {data.hex()}")
+
+
+def released(gateway):
+    """What was kept and is due goes on: [(verdict, what came out, what is written)]."""
+    gone = []
+    for worker in range(gateway.workers):
+        while due := gateway.due(worker):
+            gone.append(hand_on(gateway, due[0], worker, due[1]))
+    return gone
+
+
+def play_series(gateway, reference, series, counts, log):
+    """Fragments that are hostile, doubled or late. Each has the fate that the model gives it, and the bytes that go on are
+    those that may, translated."""
+    kin, head = Kin(series, reference.config.late, reference.config.zero), None
+    reference.kin.append(kin)
+    if log is not None:
+        log.append(series)
+    try:
+        for step in series.steps:
+            if isinstance(step, int):
+                wait_in_between(gateway, reference, kin, step)
+                continue
+            verdict, _, pieces = let_through(gateway, series.packet(*step))
+            if counts is not None:
+                counts[verdict] += 1
+            fate_is = {"translated": "pass", "kept": "keep"}.get(verdict, gateway.action(verdict))
+            pieces = pieces + [p for _, _, more in released(gateway) for p in more]
+            wanted = kin.meet(*step, reference.now)
+            if fate_is != wanted:
+                raise Wrong(f"{verdict} for the fragment at {step[0]} of {len(step[2])} bytes, more {step[1]}; not {wanted}")
+            head = compare_gone(kin.gone, pieces, head, reference, series)
+    except Wrong as e:
+        raise Differs(f"{e}\n  series {series.whole(series.body)[:64].hex()}, steps " + repr(
+            [s if isinstance(s, int) else (s[0], s[1], len(s[2])) for s in series.steps])) from e
+
+
+def wait_in_between(gateway, reference, kin, seconds):
+    gateway.clock(seconds)
+    reference.clock(seconds)
+    late, over = kin.clock(reference.now), 0
+    own = {kin.series.packet(*s)[:48] for s in kin.series.steps if not isinstance(s, int)}
+    for worker in range(gateway.workers):
+        while due := gateway.due(worker):
+            verdict, out, _ = hand_on(gateway, due[0], worker, due[1])
+            over += due[0][:48] in own
+            reference.release(verdict, out)
+    if late != over:
+        raise Wrong(f"{over} fragments let go after {seconds} s, {late} would be right")
+
+
+def translated_first(reference, series, first, more):
+    """A first fragment goes on: what its header and it become. That depends on no byte behind it, unless all have come."""
+    fates = reference.datagram(series.whole(first + (series.body[len(first):] if more else b"")), b"")
+    if len(fates) != 1 or not isinstance(fates[0], bytes):
+        raise Wrong(f"the reference sees no way for it: {fates}")
+    head, _, _, message = fields(fates[0])
+    return head, message[:len(first)]
+
+
+def compare_gone(gone, pieces, head, reference, series):
+    """What came out must be the fragments that go on, translated, in pieces or not. Returns what all of them begin with."""
+    wanted, got = {}, {}
+    for at, more, payload in gone:
+        if at == 0:
+            head, payload = translated_first(reference, series, payload, more)
+        wanted.update((n, byte) for n, byte in enumerate(payload, at))
+    ends = {at + len(payload) for at, more, payload in gone if not more}
+    for piece in pieces:
+        its, at, more, payload = fields(piece)
+        if its != head:
+            raise Wrong(f"a header that is not the packet's, {head.hex()}: {piece[:48].hex()}")
+        if (at + len(payload) in ends) != (not more):
+            raise Wrong(f"more is {more} at byte {at + len(payload)}")
+        got.update((n, byte) for n, byte in enumerate(payload, at))
+    if got != wanted:
+        where = min(n for n in got.keys() | wanted.keys() if got.get(n) != wanted.get(n))
+        raise Wrong(f"{len(got)} bytes came out, {len(wanted)} would be right; different from byte {where}")
+    return head
+
+
 def play_fragments(gateway, reference, fragments, counts, log):
     """Fragments of one packet. All that comes out, put together, must be what becomes of the packet, put together."""
     pieces = []
     if log is not None:
         log.append(list(fragments))
     for data in fragments:
-        verdict, out, _ = gateway.packet(data)
+        verdict, _, written = let_through(gateway, data)
         if counts is not None:
             counts[verdict] += 1
-        pieces += gateway.pieces
-        while due := gateway.due():
-            gateway.packet(due[0], 0, due[1])
-            pieces += gateway.pieces
+        pieces += written + [p for _, _, written in released(gateway) for p in written]
     try:
         whole, ident = join(fragments)
         if whole[0] >> 4 == 6:  # with a fragment header, as if it were the only one
@@ -128,8 +227,8 @@ def play_fragments(gateway, reference, fragments, counts, log):
 
 def drain(gateway, reference):
     """What was kept and is due."""
-    while due := gateway.released():
-        reference.release(*due)
+    for verdict, out, _ in released(gateway):
+        reference.release(verdict, out)
     reference.settled()
 
 
@@ -175,7 +274,7 @@ def minimal(keys, items):
     """The sequence as what it came to, shortened: first as a tale in which each packet follows from those before it."""
     log = []
     difference(keys, shrink(keys, items, 10), log)
-    items = [what if isinstance(what, int) else tuple(what) if isinstance(what, list) else what[0] for what in log]
+    items = [what if isinstance(what, (int, Series)) else tuple(what) if isinstance(what, list) else what[0] for what in log]
     return shrink(keys, items)
 
 
@@ -187,6 +286,9 @@ def as_row(keys, items):
     for what in log:
         if isinstance(what, int):
             steps.append(f"    wait({what})")
+        elif isinstance(what, Series):
+            steps += [f"    wait({s})" if isinstance(s, int) else
+                      f'    drop(bytes.fromhex("{what.packet(*s).hex()}"), "a fragment")' for s in what.steps]
         elif isinstance(what, list):
             steps += [f'    drop(bytes.fromhex("{f.hex()}"), "a fragment")' for f in what]
         else:

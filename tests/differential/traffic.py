@@ -11,6 +11,7 @@ import struct
 from scapy.all import IP, TCP, IPOption_NOP, IPOption_RR, IPOption_Timestamp, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 from scapy.all import IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN
 
+from fragments import MOST, Series
 from reference import check_of, header4, header6, pseudo, total
 
 PREFIX, LOCAL = "64:ff9b::/96", "2001:db8:64::/48"
@@ -29,15 +30,17 @@ REMOTE_PORTS = (53, 80, 443, 1, 65535)
 WAITS = (1, 2, 4, 5, 6, 7, 20, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240, 241, 299, 300, 301, 1000, 7200, 7440, 8000)
 FLAGS = (2, 2, 2, 0x12, 0x10, 0x18, 0x11, 1, 4, 0x14, 6, 0, 0xc2)
 
+# Where ports or sessions run short, all hosts are one subscriber: the reference knows nothing of fair shares.
+ONE = {"subscriber-prefix": ["32"]}
 CONFIGS = [
     {"tcp-closing-timeout": ["60"]},
     {"prefix": [LOCAL], "wkp-strict": ["no"], "tcp-opening-timeout": ["90"]},
     {"prefix": [PREFIX, LOCAL], "mtu4": ["1340"], "router4": ["198.51.100.9"], "router6": ["2001:db8:ffff::64"]},
-    {"pool": ["192.0.2.1 ports 2048-2111"], "port-hold-down": ["10"]},
+    {"pool": ["192.0.2.1 ports 2048-2111"], **ONE, "port-hold-down": ["10"]},
     {"pool": ["192.0.2.1-192.0.2.6", "198.51.100.7 ports 5000-5999"]},
     {"static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353", "tcp 192.0.2.1:80 [2001:db8:2::b]:8080",
                 "icmp 192.0.2.1:7 [2001:db8:1::a]:77", "udp 192.0.2.1:7002 [2001:db8:2::b]:5000"]},
-    {"pool": ["192.0.2.1 ports 960-1087"], "port-hold-down": ["0"]},
+    {"pool": ["192.0.2.1 ports 960-1087"], **ONE, "port-hold-down": ["0"]},
     {"mtu6": ["1280"], "mtu4": ["1400"], "udp-timeout": ["120"], "icmp-timeout": ["90"]},
     {"mtu4": ["576"], "traffic-class": ["46"], "tcp-transitory-timeout": ["60"]},
     {"mtu": ["9000"], "udp-zero-checksum": ["drop"], "port-hold-down": ["0"]},
@@ -49,7 +52,16 @@ CONFIGS = [
     {"filtering": ["address-dependent"], "inbound-refresh": ["no"], "tcp-closing-timeout": ["90"],
      "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353"]},
     {"filtering": ["address-dependent"], "tcp-opening-timeout": ["100"], "tcp-closing-timeout": ["300"],
-     "pool": ["192.0.2.1 ports 2048-2111"], "tcp-incoming-syn-timeout": ["20"], "port-hold-down": ["10"]},
+     "pool": ["192.0.2.1 ports 2048-2111"], **ONE, "tcp-incoming-syn-timeout": ["20"], "port-hold-down": ["10"]},
+    {"workers": ["2"], "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353", "tcp 192.0.2.1:80 [2001:db8:2::b]:8080"]},
+    {"workers": ["3"], "prefix": [PREFIX, LOCAL], "mtu4": ["1340"], "fragment-timeout": ["5"]},
+    {"workers": ["4"], "filtering": ["address-dependent"], "inbound-refresh": ["no"], "udp-zero-checksum": ["drop"]},
+    {"workers": ["2"], "pool": ["192.0.2.1 ports 2048-2050"], **ONE, "port-hold-down": ["10"]},
+    {"icmp-rate": ["2"], "icmp-rate-total": ["4"], "hairpin": ["no"], "tcp-incoming-syn-timeout": ["7"]},
+    {"icmp-errors": ["none"], "hairpin": ["no"], "pool": ["192.0.2.1 ports 2048-2050"], **ONE, "port-hold-down": ["0"]},
+    {"icmp-errors": ["ip6"], "hairpin": ["no"]},
+    {"icmp-errors": ["ip4"], "hairpin": ["no"], "workers": ["2"]},
+    {"max-sessions": ["24"], "pool": ["192.0.2.1 ports 2048-2111"], **ONE, "hairpin": ["no"], "workers": ["2"]},
     {"tcp-incoming-syn": ["drop"], "lowest-ipv6-mtu": ["1400"], "tcp-closing-timeout": ["60"]},
 ]
 
@@ -157,19 +169,19 @@ class Traffic:
         self.seen = []  # (what went in, what came out) of late
         self.large = 0  # bytes of payload that a segment is to have
         self.kinds = [(self.outbound, 30), (self.inbound, 22), (self.answer, 18), (self.error, 20), (self.strange, 5),
-                      (self.broken, 5), (self.fragments, 4), (self.meeting, 3)]
+                      (self.broken, 5), (self.fragments, 4), (self.meeting, 3), (self.hostile, 4)]
 
     def note(self, data, out):
         self.seen = self.seen[-30:] + [(data, out)]
 
     def make(self, seed):
-        """A packet, a tuple of fragments, or a number of seconds to wait."""
+        """A packet, a tuple of fragments, a Series of them, or a number of seconds to wait."""
         self.r = r = random.Random(seed)
         if r.random() < .04:
             return r.choice(WAITS)
         kind = r.choices([k for k, _ in self.kinds], [w for _, w in self.kinds])[0]
         data = kind() or self.outbound()
-        if isinstance(data, tuple):
+        if isinstance(data, (tuple, Series)):
             return data
         if data[0] >> 4 == 4 and len(data) >= 20 and data[9] == 6 and self.ref.in_pool(data[12:16]):
             return self.outbound()  # a forged SYN is kept, and whom its error goes to cannot always be told
@@ -416,11 +428,12 @@ class Traffic:
         body = struct.pack(">HHIIBBHHH", b.hport, rport, 7, 0, 0x50, 2, 1000, 0, 0)
         return ipv6(b.host, dst, 6, checked(6, b.host, dst, 6, body))
 
-    def fragments(self):
-        """A large packet of a session in fragments, in any order, some of them twice: a tuple."""
+    def large_packet(self):
+        """A packet of a session that will not end soon: a Series without steps, or None."""
         r = self.r
         known = [(b, remote, s) for b in self.ref.by_host.values() for remote, s in b.sessions.items()
-                 if b.addr and not self.ref.in_pool(remote[0]) and not self.ref.denied(remote[0], s.via)]
+                 if b.addr and not self.ref.in_pool(remote[0]) and not self.ref.denied(remote[0], s.via)
+                 and s.expires > self.ref.now + 40]
         if not known:
             return None
         b, (remote, rport), s = r.choice(known)
@@ -434,27 +447,67 @@ class Traffic:
         self.large = 0
         if len(body) < 80:
             return None
-        borders = [0, 64]
-        while borders[-1] + 8 < len(body):
-            borders.append(borders[-1] + r.choice((512, 1024, 1200, r.randrange(8, 1200) & ~7)))
-        borders = [b for b in borders if b < len(body)] + [len(body)]
-        ident, tos, out = r.getrandbits(32), self.tos(), []
-        for at, end in zip(borders, borders[1:]):
-            more = end < len(body)
-            if version == 6:
-                piece = struct.pack(">BBHI", proto, 0, at | more, ident) + body[at:end]
-                out.append(ipv6(here, there, 44, piece, 64, tos))
-            else:
-                head = bytearray(ipv4(here, there, proto, body[at:end], 64, tos, ident & 0xffff))
-                head[6:8], head[10:12] = struct.pack(">H", at // 8 | more << 13), b"\0\0"
-                head[10:12] = struct.pack(">H", check_of(bytes(head[:20])))
-                out.append(bytes(head))
+        return Series(version, here, there, proto, r.getrandbits(32), self.tos(), body, [])
+
+    def cuts(self, series, *steps):
+        """The packet as [(offset, more, payload)], cut at 64 and then after one of these steps, or any."""
+        borders, size = [0, 64], len(series.body)
+        while borders[-1] + 8 < size:
+            borders.append(borders[-1] + self.r.choice(steps or (512, 1024, 1200, self.r.randrange(8, 1200) & ~7)))
+        borders = [b for b in borders if b < size] + [size]
+        return [(at, int(end < size), series.body[at:end]) for at, end in zip(borders, borders[1:])]
+
+    def fragments(self):
+        """A large packet of a session in fragments, in any order, some of them twice: a tuple."""
+        r, series = self.r, self.large_packet()
+        if not series:
+            return None
+        out = [series.packet(*cut) for cut in self.cuts(series)]
         later = out[1:]  # the first one, twice, would move a TCP state twice
         if r.random() < .6:
             r.shuffle(out)
         if r.random() < .2:
             out.insert(r.randrange(len(out) + 1), r.choice(later))
         return tuple(out)
+
+    def hostile(self):
+        """Fragments that overlap, end twice, come again, late, cut too short, or never: a Series."""
+        r, series = self.r, self.large_packet()
+        if not series or sum(len(k.waiting) for k in self.ref.kin) > 40 or len(self.ref.kin) > 12:
+            return None
+        if series.proto in (6, 17) and series.body[6:8] != b"\0\0" and r.random() < .04:
+            series.body += r.randbytes(8 * MOST)
+            series.steps = self.cuts(series, 8)[:MOST + r.randrange(-1, 4)]
+            return series
+        steps = self.cuts(series)
+        for _ in range(r.choice((1, 1, 2, 3))):
+            self.spoil(series, steps)
+        if not [s for s in steps if not isinstance(s, int)]:
+            return None
+        if r.random() < .5:
+            r.shuffle(steps)
+        series.steps = steps
+        return series
+
+    def spoil(self, series, steps):
+        """Something that no honest sender's fragments do, or what happens to them on the way."""
+        r, body = self.r, series.body
+        cuts = [s for s in steps if not isinstance(s, int) and s[2]]
+        if not cuts:
+            return
+        at, more, payload = r.choice(cuts)
+        port = 2 if series.version == 6 else 0  # of the remote end: a packet of its own, if it is not a contradiction
+        bad = r.choice((
+            (max(0, at - 8), more, payload), (at + 8, more, payload), (at, 1, payload[:len(payload) // 2 & ~7] or bytes(8)),
+            (at, 0, payload), (at, 1, payload + bytes(8 - len(payload) % 8)), (at, more, payload), (at, more, payload),
+            (0, 1, body[:port] + r.randbytes(2) + body[port + 2:64] if series.proto in (6, 17) and
+             self.ref.config.max_sessions > 1000 else body[:64]), (0, 1, body[:r.choice((4, 8, 16, 24))]),
+            (at, 1, payload[:-3]), (at, more, b""), ((len(body) + 7) & ~7, r.choice((0, 1)), r.randbytes(16)),
+            (65512, 0, r.randbytes(r.choice((3, 4)))), r.choice((1, 2, 3, 4, 6)), r.choice((1, 2, 3, 4, 6)), None, None))
+        if bad is None:
+            steps.remove((at, more, payload))
+        elif isinstance(bad, int) or bad[0] > 0 or bad[1]:  # else it would be no fragment
+            steps.insert(r.randrange(len(steps) + 1), bad)
 
     def strange(self):
         """Other protocols, other ICMP types."""

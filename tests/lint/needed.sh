@@ -13,7 +13,7 @@ while read -r program want; do
 		rc=1
 	fi
 done <<'END'
-nat64d libcap-ng libinih libmnl
+nat64d libcap-ng libinih libmnl libseccomp
 nat64-worker libcap-ng libseccomp
 nat64-ctld libcap-ng libjansson libmicrohttpd libseccomp
 nat64ctl

@@ -23,7 +23,7 @@ OWNED = {  # library header: rooms (or files) that may include it
     r"cap-ng\.h": "supervisor supervisor/birth",
     r"ini\.h": "supervisor",
     r"ck_.*": "shm/atomic.h",
-    r"seccomp\.h": "supervisor/birth worker ctl",
+    r"seccomp\.h": "supervisor supervisor/birth worker ctl",
     r"microhttpd\.h|jansson\.h": "ctl",
     r"stdatomic\.h": "",
 }

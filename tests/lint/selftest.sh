@@ -200,6 +200,16 @@ echo 'some = 1' >nat64.ini
 refuses 'nat64.ini is not what' reference.sh .
 
 fresh
+mkdir packaging
+printf '\tCAP(CAP_KILL, CAPS_SIGNAL, "children")\n' >supervisor/caps.h
+printf 'profile a @PREFIX@/a {\n  capability kill,\n}\n' >packaging/nat64d.apparmor
+accepts apparmor.sh
+printf 'profile a @PREFIX@/a {\n  capability kill,\n  capability chown,\n}\n' >packaging/nat64d.apparmor
+refuses CAP_CHOWN apparmor.sh
+printf 'profile a @PREFIX@/a {\n  capability kill,\n  /etc/passwd everything,\n}\n' >packaging/nat64d.apparmor
+refuses 'parser error' apparmor.sh
+
+fresh
 # shellcheck disable=SC2016
 printf '#!/bin/sh\necho $1\n' >a.sh
 refuses SC2086 shell.sh a.sh

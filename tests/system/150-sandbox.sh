@@ -40,6 +40,84 @@ all_locked()
 	locked "$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)" 64640
 }
 
+# supervisor_locked - nat64d has a filter, nothing effective, and gains nothing by an exec
+supervisor_locked()
+{
+	local pid
+
+	pid=$(cat "$T/nat64d.pid")
+	row "$pid" Seccomp 2
+	row "$pid" Seccomp_filters 1
+	row "$pid" NoNewPrivs 1
+	row "$pid" CapEff 0000000000000000
+	row "$pid" Threads 1
+}
+
+# After an upgrade it has the same filter, and not a second one.
+upgraded()
+{
+	ctl upgrade
+	supervisor_locked
+}
+
+# reader_waits - $T/reader is the pid of a process that wants to parse $T/fifo, which 9 is the other end of; $1 is its parent
+reader_waits()
+{
+	wait_for 10 pgrep -P "$1" nat64d
+	pgrep -P "$1" nat64d >"$T/reader"
+	wait_for 10 row "$(cat "$T/reader")" Seccomp 2
+}
+
+# The process that parses nat64.ini: caught in the middle, as it waits for the rest of a file that is a pipe.
+reader()
+{
+	local pid rc=0
+
+	rm -f "$T/fifo"
+	mkfifo "$T/fifo"
+	"$B/nat64d" -c "$T/fifo" --check >"$T/checked" 2>&1 &
+	pid=$!
+	exec 9>"$T/fifo"
+	reader_waits $pid
+	locked_reader "$(cat "$T/reader")"
+	cat "$T/nat64.ini" >&9
+	exec 9>&-
+	wait $pid || rc=$?
+	cat "$T/checked"
+	[ $rc = 0 ] && grep -q ': ok, 1 tenant' "$T/checked"
+}
+
+locked_reader()
+{
+	local cap
+
+	row "$1" NoNewPrivs 1
+	for cap in CapInh CapPrm CapEff CapAmb; do
+		row "$1" $cap 0000000000000000
+	done
+	row "$1" Uid '64640 64640 64640 64640'
+	row "$1" Gid '64640 64640 64640 64640'
+	row "$1" Groups ''
+	[ "$(find "/proc/$1/fd" -type l -printf '%f\n' | sort -n | xargs)" = '0 1' ]
+	! grep -E '^[^ ]+ .wx' "/proc/$1/maps"
+}
+
+# When it dies, that is a problem like any other.
+reader_dies()
+{
+	local pid rc=0
+
+	"$B/nat64d" -c "$T/fifo" --check >"$T/checked" 2>&1 &
+	pid=$!
+	exec 9>"$T/fifo"
+	reader_waits $pid
+	kill -9 "$(cat "$T/reader")"
+	wait $pid || rc=$?
+	exec 9>&-
+	cat "$T/checked"
+	[ $rc = 2 ] && grep -q 'the process that read it died of signal 9' "$T/checked"
+}
+
 # A worker: its queue, its bell, the bells of all workers.
 descriptors()
 {
@@ -223,6 +301,9 @@ WORKERS=2 config
 begin
 ping_server
 check 'filter, capabilities, uid' all_locked
+check 'nat64d has a filter and no right in effect' supervisor_locked
+check 'who parses nat64.ini has no right and nothing else' reader
+check 'who parses nat64.ini dies' reader_dies
 check 'descriptors of a worker' descriptors
 check 'descriptors of nat64-ctld' ctl_descriptors
 check 'mappings' maps
@@ -232,6 +313,7 @@ check 'the sandbox is told' told
 check 'SIGSTOP and SIGCONT of workers' continued
 check 'SIGSTOP and SIGCONT of nat64-ctld' ctl_continued
 check 'strangers do not get at the device' strangers
+check 'nat64d after an upgrade' upgraded
 check 'law 1' law1
 check 'the table names tests that exist' table
 sed 's/^/    /' "$T/out"

@@ -93,9 +93,14 @@ derived(void **state)
 	assert_int_equal(config.tenant[0].mtu6, 1400);
 	assert_int_equal(config.tenant[0].mtu4, 1380);
 	assert_int_equal(config.tenant[0].workers, 3);
+	assert_int_equal(config.tenant[0].max_fragments, 1024);
 	assert_string_equal(config.tenant[0].device.s, "d%d");
 	/* RFC 6052 section 2.4: the u octet is stepped over */
 	assert_memory_equal(config.tenant[0].router6.b, "\x20\1\xd\xb8\1\x22\3\x44\0\xc0\0\2\1\0\0\0", 16);
+	assert_int_equal(parse(TENANT "workers = 16\n"), 0);
+	assert_int_equal(config.tenant[0].max_fragments, 4096);
+	assert_int_equal(parse(TENANT "workers = 16\nmax-fragments = 64\n"), 0);
+	assert_int_equal(config.tenant[0].max_fragments, 64);
 }
 
 static void

@@ -186,7 +186,7 @@ look(struct list *list, struct world *w)
 static bool
 allowed(const struct seen *s, const struct config_tenant *c, bool lasting)
 {
-	bool prefix = false, pool = false, taken = false, mine = false;
+	bool prefix = false, pool = false, taken = false, mine = false, served = false;
 
 	for (uint32_t i = 0; i < c->prefix.n; i++)
 		prefix = prefix || memcmp(&c->prefix.item[i], &s->prefix, sizeof(s->prefix)) == 0;
@@ -203,7 +203,9 @@ allowed(const struct seen *s, const struct config_tenant *c, bool lasting)
 		taken = true;
 		mine = t->port6 == s->port6 && addr_ip6_equal(&t->ip6, &s->ip6);
 	}
-	if (lasting && (s->proto != NAT64_TCP || s->tcp != TCP_established))
+	for (uint32_t i = 0; i < c->source.n; i++)
+		served = served || addr_in_net6(&s->ip6, &c->source.item[i]);
+	if (lasting && (!served || s->proto != NAT64_TCP || s->tcp != TCP_established))
 		return false;
 	return prefix && s->expires > NOW && (s->fixed ? mine : pool && !taken);
 }
@@ -342,11 +344,16 @@ test_the_same(void **state)
 static void
 test_lasting(void **state)
 {
-	struct config_tenant c = wide_config();
+	struct config_tenant c = wide_config(), d = c;
+	unsigned all;
 
 	(void)state;
 	move(&c, &c, true);
 	assert_true(is.n > 10 && is.n < full / 3);
+	all = is.n;
+	d.source.item[0] = (struct net6) { world_ip6("2001:db8::"), 51 };	/* half of the hosts */
+	move(&c, &d, true);
+	assert_true(is.n > all / 4 && is.n < all * 3 / 4);
 }
 
 static void
@@ -434,6 +441,13 @@ test_statics(void **state)
 	for (unsigned i = 0; i < is.n; i++)
 		fixed += is.item[i].fixed;
 	assert_true(fixed > 0);
+	d.static_.item[40].port6++;		/* the pool side of another one now */
+	move(&c, &d, false);
+	d.static_.item[40] = c.static_.item[1];
+	d.static_.item[40].ip6.b[15]++;
+	move(&c, &d, false);
+	for (unsigned i = 0; i < is.n; i++)
+		assert_false(is.item[i].fixed);
 }
 
 static void

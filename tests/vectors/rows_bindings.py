@@ -216,6 +216,33 @@ row("icmp-rate-total: workers share it", "RFC 4443 2.4 f",
     lambda run: between(run, 75, 100, [answered(run, 800, workers=2) for _ in range(20)]),
     config=["icmp-rate-total = 100", "icmp-rate = 100", "workers = 2"])
 
+
+
+def icmp_errors(value, ip6, ip4):
+    """With this value an IPv6 host gets errors, or not, and so does an IPv4 one; verdicts are as ever."""
+    told6 = [("hop_limit", in6(hlim=1) / UDP(sport=5000, dport=53), lambda p: v6(POOL, A) / error6(3, 0, p.sent)),
+             ("too_big", in6() / UDP(sport=5000, dport=53) / bytes(1500),
+              lambda p: v6(POOL, A) / error6(2, 0, p.sent[:1232], 1500)),
+             ("protocol_unsupported", in6(nh=132) / bytes(24), lambda p: v6(POOL, A) / error6(1, 4, p.sent))]
+    told4 = [("hop_limit", lambda p: in4(ttl=1) / UDP(sport=53, dport=p.a), lambda p: v4() / error4(11, 0, p.sent)),
+             ("protocol_unsupported", in4(proto=132) / bytes(24), lambda p: v4() / error4(3, 2, p.sent))]
+    return [open_udp(), *[send(packet, verdict, out if told else None)
+                          for told, side in ((ip6, told6), (ip4, told4)) for verdict, packet, out in side],
+            drop(in4() / TCP(sport=9, dport=9, flags="S"), "kept"), wait(6),
+            released("syn_unanswered", (lambda p: v4() / error4(3, 3, p.sent)) if ip4 else None), count(icmp_limited=0)]
+
+
+for value, ip6, ip4 in (("both", 1, 1), ("ip6", 1, 0), ("ip4", 0, 1), ("none", 0, 0)):
+    row(f"icmp-errors = {value}", "RFC 5508 REQ-9, RFC 7915 4.4", *icmp_errors(value, ip6, ip4),
+        config=[f"icmp-errors = {value}", "mtu4 = 1480", "mtu6 = 1500"])
+row("icmp-errors = none: what is translated for others passes", "RFC 5508 REQ-9", open_udp(),
+    send(lambda p: in4(HOP) / error4(3, 1, v4() / UDP(sport=p.a, dport=53)), "translated",
+         lambda p: out6(HOP) / error6(1, 0, v6() / UDP(sport=5000, dport=53))), config="icmp-errors = none")
+row("icmp-errors: a reload changes it", "RFC 5508 REQ-9",
+    drop(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit"), reload("icmp-errors = both"),
+    send(in6(hlim=1) / UDP(sport=9, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent)),
+    config="icmp-errors = none")
+
 # Hold-down
 row("a port rests for 120 s", "RFC 6888 REQ-8", open_udp(), wait(300), count(held=1, bindings=0), wait(119),
     count(held=1), wait(1), count(held=0))

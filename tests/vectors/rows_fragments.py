@@ -447,6 +447,10 @@ def same_id(run):
 
 
 row("the next packet with the same identification has ports of its own", "RFC 4963", same_id)
+for config in ("workers = 1", "workers = 16"):
+    row(f"the largest echo in fragments for an MTU of 1280, default keys and {config}", "RFC 6146 3.4",
+        through6("echo", 65507, lambda size: every(size, 1232), IN_ORDER, ["kept"] * 54, 1),
+        through4("echo", 65507, lambda size: every(size, 1232), IN_ORDER, None, 1), config=[config, BIG])
 
 # An atomic fragment meets nobody
 row("an atomic fragment between the fragments of a packet with its id", "RFC 6946 4", expect("kept", part6(64, 64, 0)),

@@ -185,10 +185,11 @@ static void
 do_checksum(struct nat64_packet *packet)
 {
 	struct layout_offload *o = &packet->meta.offload;
-	uint8_t *from = packet->data + o->start;
+	uint8_t *ip = packet->data, *from = ip + o->start;
+	uint32_t len = ip[0] >> 4 == 6 ? 40 + ((uint32_t)ip[4] << 8 | ip[5]) : (uint32_t)ip[2] << 8 | ip[3];
 
-	if (packet->len > 0 && o->flags & LAYOUT_PARTIAL) {
-		csum_store(from + o->check, csum_add(0, from, packet->len - o->start));
+	if (packet->len > 0 && o->flags & LAYOUT_PARTIAL) {	/* one that is handed over may have more behind it */
+		csum_store(from + o->check, csum_add(0, from, len - o->start));
 		if (o->check == 6 && !(from[6] | from[7]))
 			from[6] = from[7] = 0xff;
 	}

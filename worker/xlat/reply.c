@@ -62,6 +62,15 @@ may_answer(const struct pkt *p)
 	return !addr_illegal_source4(p->src.ip4) && p->dst.ip4 >> 28 != 14 && p->dst.ip4 != UINT32_MAX;
 }
 
+/* Does policy let this side have errors (RFC 5508 REQ-9, RFC 7915 section 4.4)? */
+static bool
+side_gets(const struct nat64 *n, enum nat64_side side)
+{
+	uint32_t only = side == NAT64_FROM_IP6 ? CONFIG_ICMP_ERRORS_IP6 : CONFIG_ICMP_ERRORS_IP4;
+
+	return n->config->icmp_errors == CONFIG_ICMP_ERRORS_BOTH || n->config->icmp_errors == only;
+}
+
 /* One more in this bucket, which may hold so many per second? */
 static bool
 fill(struct nat64 *n, unsigned bucket, uint32_t most, uint32_t now)
@@ -118,7 +127,7 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 	};
 
 	out->len = 0;
-	if (!may_answer(p))
+	if (!may_answer(p) || !side_gets(n, p->from))
 		return;
 	if (!within_rate(n, p, now)) {
 		counters_add_owner(&n->row->counter[COUNTER_icmp_limited], 1);

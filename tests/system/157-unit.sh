@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# 157-unit.sh - what packaging/nat64d.service takes away, nat64d can do without: start, packets, reload, a death, an upgrade
+#
+# systemd does not run here. So of the unit are reproduced: the bounding set, NoNewPrivileges, SystemCallFilter,
+# RestrictAddressFamilies, RestrictNamespaces=~user, MemoryDenyWriteExecute and, by a mount namespace, ProtectSystem with its
+# writable directories, ProtectHome and PrivateTmp. Not reproduced: DevicePolicy, ProtectControlGroups, ProtectClock and the
+# other Protect* lines, whose system calls and capabilities are among those that are.
+source "$(dirname "$0")/../lib.sh"
+
+unit=$top/packaging/nat64d.service
+build=$B
+
+value()
+{
+	sed -n "s/^$1=//p" "$unit" | xargs
+}
+
+# calls WORD... - the system calls in these groups and names
+calls()
+{
+	local word
+
+	for word in "$@"; do
+		case $word in
+		@*)
+			# shellcheck disable=SC2046 # words are what it takes
+			calls $(systemd-analyze --no-pager syscall-filter "$word" | sed '1d; /^ *#/d') ;;
+		*) echo "$word" ;;
+		esac
+	done
+}
+
+# confinement - $T/list for confined.c, from the unit
+confinement()
+{
+	local filter
+
+	filter=$(value SystemCallFilter)
+	# shellcheck disable=SC2086 # likewise
+	calls ${filter//'~'/} >"$T/list"
+	[ "$(wc -l <"$T/list")" -gt 60 ]
+	sed 's/ /\n/g; s/AF_UNIX/family=1/; s/AF_INET6/family=10/; s/AF_INET/family=2/; s/AF_NETLINK/family=16/' \
+		<<<"$(value RestrictAddressFamilies)" >>"$T/list"
+	[ "$(grep -c '^family=[0-9]*$' "$T/list")" = 4 ]
+}
+
+# bounding - the capabilities, as setpriv takes them
+bounding()
+{
+	value CapabilityBoundingSet | tr 'A-Z ' 'a-z\n' | sed 's/^cap_/+/' | xargs | tr ' ' ','
+}
+
+# as_in_the_unit - B has a nat64d that runs like that
+as_in_the_unit()
+{
+	mkdir "$T/bin"
+	ln -s "$build/nat64ctl" "$T/bin/nat64ctl"
+	cat >"$T/bin/nat64d" <<-END
+		#!/bin/sh
+		exec unshare -m sh -c '
+			mount --make-rprivate / && mount -o bind $T $T && mount -o bind $build $build &&
+			mount -o remount,ro,bind / && mount -t tmpfs none /home && mount -t tmpfs none /root || exit 126
+			exec setpriv --bounding-set -all,$(bounding) --inh-caps -all --no-new-privs \\
+				$build/tests/system/confined $T/list $build/nat64d "\$@"' sh "\$@"
+	END
+	chmod 755 "$T/bin/nat64d"
+	B=$T/bin
+}
+
+# confined - the running nat64d has exactly the capabilities of the unit, less those it gave up, and a filter
+confined()
+{
+	local status
+
+	status=$(cat "/proc/$(cat "$T/nat64d.pid")/status")
+	grep -E 'CapBnd|CapPrm|NoNewPrivs|Seccomp:' <<<"$status"
+	grep -q '^NoNewPrivs:.1' <<<"$status"
+	grep -q '^Seccomp:.2' <<<"$status"
+}
+
+whole()
+{
+	ctl --json show workers | pick '[w["sandbox"] for w in d["workers"]]' | tee "$T/sandbox"
+	! grep -v '^full\( full\)*$' "$T/sandbox"
+}
+
+passes()
+{
+	expect ' 0% packet loss' -- ns client ping -6 -n -c 3 -i 0.2 -W 5 "$SERVER"
+}
+
+killed()
+{
+	local pids
+
+	read -r -a pids < <(worker_pids)
+	kill -9 "${pids[0]}"
+	wait_for 10 running 2
+	passes
+}
+
+reloads()
+{
+	echo 'udp-timeout = 200' >>"$T/nat64.ini"
+	ctl reload
+	sed -i 's/^pool = .*/pool = 198.51.100.8\/30/' "$T/nat64.ini"
+	ctl reload
+	passes
+}
+
+upgrades()
+{
+	ctl upgrade
+	passes
+	confined
+}
+
+nothing_refused()
+{
+	cat "$T/gateway-nat64d.log"
+	! grep -iE 'warning|error|not permitted|missing' "$T/gateway-nat64d.log"
+}
+
+# Without a service manager its queues come back from the kernel: it may not take them from the workers.
+killed_itself()
+{
+	kill -9 "$(cat "$T/nat64d.pid")"
+	wait_for 5 gone "$(cat "$T/nat64d.pid")"
+	gateway_start
+	passes
+}
+
+net_up
+RUN=$SHM
+check 'the unit is read' confinement
+as_in_the_unit
+WORKERS=2
+config
+begin
+check 'it is confined' confined
+check 'its children are as safe as ever' whole
+check 'packets pass' passes
+check 'a worker is killed' killed
+check 'two reloads, the second to a new table' reloads
+check 'an upgrade' upgrades
+check 'its children are as safe as ever, after the upgrade' whole
+check 'nat64d is killed' killed_itself
+check 'law 1' law1
+check 'the log has no complaint' nothing_refused
+check 'the gateway stops' gateway_stop
+finish
