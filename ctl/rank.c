@@ -5,9 +5,9 @@
  * round over the table keeps the 512 greatest behind those of the round before, in a heap. Who asks for the top users is
  * served by one round; who asks for all waits for as many as it takes.
  * The order is total (bindings, sessions, prefix), so nobody is left out between two rounds whose counts stay as they are.
- * Must never: do more than log(512) steps for an offer, whatever the order in which they come.
+ * Must never: do more than log(512) steps for an offer, whatever the order in which they come; call qsort, which asks the
+ * kernel for the size of its memory, and nat64-ctld may not.
  */
-#include <stdlib.h>
 #include <string.h>
 #include "ctl/rank.h"
 
@@ -24,12 +24,6 @@ order(const struct subscriber *a, const struct subscriber *b)
 	if (more[0] != more[1])
 		return more[0] > more[1] ? -1 : 1;
 	return memcmp(a->prefix.b, b->prefix.b, sizeof(a->prefix.b));
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	return order(a, b);
 }
 
 void
@@ -81,7 +75,15 @@ rank_offer(struct rank *r, const struct subscriber *subscriber)
 void
 rank_close(struct rank *r)
 {
-	qsort(r->row, r->n, sizeof(r->row[0]), compare);
+	unsigned n = r->n;
+
+	while (r->n > 0) {
+		struct subscriber least = r->row[0], end = r->row[--r->n];
+
+		sink(r, &end);
+		r->row[r->n] = least;
+	}
+	r->n = n;
 }
 
 bool

@@ -3,7 +3,8 @@
 
   serve ADDRESS PORT             echo TCP and UDP, each answer led by the address and port it sees; until killed
   tcp ADDRESS PORT TEXT          connect, send a line, print the answer
-  udp ADDRESS PORT TEXT [LPORT]  send a datagram, print the answer; "refused" if an ICMP error says so
+  udp ADDRESS PORT TEXT [LPORT]  send a datagram, print the answer; "refused", "prohibited" or "unreachable" if an ICMP error
+                                 says so
   send ADDRESS PORT TEXT         send a datagram, wait for nothing
   flows ADDRESS PORT N PREFIX    N UDP flows, each from its own address below PREFIX (a /48); print the answers' number
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
@@ -17,6 +18,7 @@
                                  "right" when it comes back as it was
   timed ADDRESS PORT N           N lines over one TCP connection, a tenth of a second apart; print the answers' number
 """
+import errno
 import ipaddress
 import os
 import random
@@ -24,6 +26,9 @@ import select
 import socket
 import sys
 import time
+
+
+IPV6_RECVERR = 25               # Python has no name for it
 
 
 def family(address):
@@ -69,6 +74,8 @@ def udp(address, port, text, local="0"):
         s.settimeout(3)
         s.bind(("", int(local)))
         s.connect((address, int(port)))
+        if s.family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)      # errors that may pass, too
         s.send(text.encode())
         try:
             print(s.recv(65536).decode())
@@ -76,6 +83,8 @@ def udp(address, port, text, local="0"):
             print("refused")
         except PermissionError:
             print("prohibited")
+        except OSError as e:
+            print("unreachable" if e.errno == errno.EHOSTUNREACH else e)
 
 
 def send(address, port, text):

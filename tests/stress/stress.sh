@@ -97,6 +97,13 @@ crash()
 		'/killed, audited|passed/p' env B="$built" tests/stress/kills.sh "${KILLS:-$(pick 10000 100)}"
 }
 
+shares()
+{
+	part 'T flows of 1,000 good subscribers beside an attacker that work' '>= 99.9 %' crowd \
+		's/^crowd: (.*), good enough.*attacker: (.*)$/\1; of \2/p' env B="$built" tests/stress/crowd.sh 1000 10 \
+		"$(pick 60 10)" "$(pick 50000 20000)"
+}
+
 truth()
 {
 	part '2 random traffic, each byte as the reference has it' '0 differ' differential 's/^differential: ([0-9]+ packets.*)/\1/p' \
@@ -161,6 +168,7 @@ costs()
 row promise promised seen result
 row --- --- --- ---
 truth
+shares
 crash
 storm
 scenarios
