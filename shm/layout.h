@@ -136,7 +136,7 @@ struct layout_kin {
 enum layout_offload_flag { LAYOUT_PARTIAL = 1, LAYOUT_VALID = 2 };
 enum layout_offload_type { LAYOUT_TCP4 = 1, LAYOUT_TCP6 = 4, LAYOUT_UDP = 5, LAYOUT_ECN = 0x80 };
 struct layout_offload {
-	uint8_t flags;			/* PARTIAL: the transport checksum is only that of the pseudo-header. VALID: it was verified */
+	uint8_t flags;			/* PARTIAL: its checksum is only that of the pseudo-header. VALID: it was verified */
 	uint8_t type;			/* 0, or it stands for several of this kind; ECN: the first of them has CWR */
 	uint16_t header;		/* of several: bytes of all headers; each packet has them */
 	uint16_t segment;		/* of several: bytes behind the headers of each; the last one may have fewer */

@@ -46,7 +46,7 @@ static inline struct config_tenant
 world_config(void)
 {
 	struct config_tenant c = {
-		.workers = 1, .mtu = 1500, .mtu6 = 1500, .mtu4 = 1500, .wkp_strict = 1, .hairpin = 1,
+		.workers = 1, .mtu = 1500, .mtu6 = 1500, .mtu4 = 1500, .wkp_strict = 1, .hairpin = 1, .fair_share = 1,
 		.subscriber_prefix = 64, .max_sessions = 1 << 20, .icmp_rate = 100, .icmp_rate_total = 10000, .udp_timeout = 300,
 		.inbound_refresh = 1, .tcp_incoming_syn_timeout = 6, .tcp_opening_timeout = 240, .tcp_closing_timeout = 240,
 		.tcp_established_timeout = 7440, .tcp_transitory_timeout = 240, .icmp_timeout = 60,

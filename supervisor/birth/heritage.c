@@ -76,8 +76,8 @@ heritage_layout(struct layout *l, int fd, uint64_t size)
 }
 
 /*
- * Reserve size bytes nobody can touch, that begin where a huge page may, with a guard page at least on either side. Returns NULL
- * when there is no room.
+ * Reserve size bytes nobody can touch, that begin where a huge page may, with a guard page at least on either side. Returns
+ * NULL when there is no room.
  */
 static uint8_t *
 heritage_reserve(size_t size)
@@ -89,8 +89,8 @@ heritage_reserve(size_t size)
 }
 
 /*
- * Wish for huge pages, which the kernel grants where the administrator allows them for shared memory or for the file system that
- * the region lies in: fewer misses when many bindings are looked up, and a dead worker is taken apart sooner.
+ * Wish for huge pages, which the kernel grants where the administrator allows them for shared memory, or for the file system
+ * that the region lies in: fewer misses when many bindings are looked up, and a dead worker is taken apart sooner.
  */
 static void
 heritage_huge(uint8_t *from, size_t size)

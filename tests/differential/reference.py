@@ -671,9 +671,7 @@ class Reference:
         if not b and not opens:
             fates.append(None)
         if opens and not self.room(b, (remote, 0 if p.kind == "echo" else p.dport)):
-            fates.append(None)
-            if not b and self.used(p.kind) >= self.size():
-                fates.append(self.reply(p, (1, 3, 0)))
+            fates.append(self.reply(p, (1, 3, 0)))
         if fates:
             return fates
         return self.translate6(p, prefix, remote, b, key, flags, hairpin, got)
@@ -801,7 +799,7 @@ class Reference:
         if 40 + p.size > self.config.mtu6 and p.df and not self.together:
             fates.append(self.answer4(p, (3, 4, self.config.mtu6 - 20), got))
         if not refused and (p.kind != "tcp" or tcp_event(p.body[13]) == "SYN") and not self.room(b, (p.src, rport)):
-            fates.append(None)
+            fates.append(self.answer4(p, (3, 1, 0), got))
         if refused:
             self.refuse(p, len(fates) > 1 or self.together or b and self.bad_source4(p.src, via))
         if fates:

@@ -30,17 +30,15 @@ REMOTE_PORTS = (53, 80, 443, 1, 65535)
 WAITS = (1, 2, 4, 5, 6, 7, 20, 30, 59, 60, 61, 90, 119, 120, 121, 179, 239, 240, 241, 299, 300, 301, 1000, 7200, 7440, 8000)
 FLAGS = (2, 2, 2, 0x12, 0x10, 0x18, 0x11, 1, 4, 0x14, 6, 0, 0xc2)
 
-# Where ports or sessions run short, all hosts are one subscriber: the reference knows nothing of fair shares.
-ONE = {"subscriber-prefix": ["32"]}
 CONFIGS = [
     {"tcp-closing-timeout": ["60"]},
     {"prefix": [LOCAL], "wkp-strict": ["no"], "tcp-opening-timeout": ["90"]},
     {"prefix": [PREFIX, LOCAL], "mtu4": ["1340"], "router4": ["198.51.100.9"], "router6": ["2001:db8:ffff::64"]},
-    {"pool": ["192.0.2.1 ports 2048-2111"], **ONE, "port-hold-down": ["10"]},
+    {"pool": ["192.0.2.1 ports 2048-2111"], "port-hold-down": ["10"]},
     {"pool": ["192.0.2.1-192.0.2.6", "198.51.100.7 ports 5000-5999"]},
     {"static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353", "tcp 192.0.2.1:80 [2001:db8:2::b]:8080",
                 "icmp 192.0.2.1:7 [2001:db8:1::a]:77", "udp 192.0.2.1:7002 [2001:db8:2::b]:5000"]},
-    {"pool": ["192.0.2.1 ports 960-1087"], **ONE, "port-hold-down": ["0"]},
+    {"pool": ["192.0.2.1 ports 960-1087"], "port-hold-down": ["0"]},
     {"mtu6": ["1280"], "mtu4": ["1400"], "udp-timeout": ["120"], "icmp-timeout": ["90"]},
     {"mtu4": ["576"], "traffic-class": ["46"], "tcp-transitory-timeout": ["60"]},
     {"mtu": ["9000"], "udp-zero-checksum": ["drop"], "port-hold-down": ["0"]},
@@ -52,16 +50,16 @@ CONFIGS = [
     {"filtering": ["address-dependent"], "inbound-refresh": ["no"], "tcp-closing-timeout": ["90"],
      "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353"]},
     {"filtering": ["address-dependent"], "tcp-opening-timeout": ["100"], "tcp-closing-timeout": ["300"],
-     "pool": ["192.0.2.1 ports 2048-2111"], **ONE, "tcp-incoming-syn-timeout": ["20"], "port-hold-down": ["10"]},
+     "pool": ["192.0.2.1 ports 2048-2111"], "tcp-incoming-syn-timeout": ["20"], "port-hold-down": ["10"]},
     {"workers": ["2"], "static": ["udp 192.0.2.1:53 [2001:db8:1::a]:5353", "tcp 192.0.2.1:80 [2001:db8:2::b]:8080"]},
     {"workers": ["3"], "prefix": [PREFIX, LOCAL], "mtu4": ["1340"], "fragment-timeout": ["5"]},
     {"workers": ["4"], "filtering": ["address-dependent"], "inbound-refresh": ["no"], "udp-zero-checksum": ["drop"]},
-    {"workers": ["2"], "pool": ["192.0.2.1 ports 2048-2050"], **ONE, "port-hold-down": ["10"]},
+    {"workers": ["2"], "pool": ["192.0.2.1 ports 2048-2050"], "port-hold-down": ["10"]},
     {"icmp-rate": ["2"], "icmp-rate-total": ["4"], "hairpin": ["no"], "tcp-incoming-syn-timeout": ["7"]},
-    {"icmp-errors": ["none"], "hairpin": ["no"], "pool": ["192.0.2.1 ports 2048-2050"], **ONE, "port-hold-down": ["0"]},
+    {"icmp-errors": ["none"], "hairpin": ["no"], "pool": ["192.0.2.1 ports 2048-2050"], "port-hold-down": ["0"]},
     {"icmp-errors": ["ip6"], "hairpin": ["no"]},
     {"icmp-errors": ["ip4"], "hairpin": ["no"], "workers": ["2"]},
-    {"max-sessions": ["24"], "pool": ["192.0.2.1 ports 2048-2111"], **ONE, "hairpin": ["no"], "workers": ["2"]},
+    {"max-sessions": ["24"], "pool": ["192.0.2.1 ports 2048-2111"], "hairpin": ["no"], "workers": ["2"]},
     {"tcp-incoming-syn": ["drop"], "lowest-ipv6-mtu": ["1400"], "tcp-closing-timeout": ["60"]},
 ]
 
@@ -69,7 +67,8 @@ CONFIGS = [
 def keys_of(seed):
     """The configuration of a sequence. What a seed does not change is as in the vectors."""
     keys = {"pool": ["192.0.2.1"], "prefix": [PREFIX], "source": ["2001:db8::/32"], "allow": ["203.0.113.0/24"],
-            "workers": ["1"], "max-sessions": ["16384"], "icmp-rate": ["1000000"], "icmp-rate-total": ["10000000"]}
+            "workers": ["1"], "max-sessions": ["16384"], "fair-share": ["no"], "icmp-rate": ["1000000"],
+            "icmp-rate-total": ["10000000"]}
     rng = random.Random(seed)
     keys.update(CONFIGS[rng.randrange(len(CONFIGS))])
     if seed % 2:

@@ -24,7 +24,9 @@ header()
 
 no_header()
 {
-	! header
+	if header; then
+		return 1
+	fi
 	[ "$(offload)" = off ]
 }
 

@@ -124,6 +124,8 @@ row("ports run short: the reserve is for those below their share", "RFC 6888 REQ
     *[step for n in range(3, 9) for step in opened(52, src=f"2001:db8:{n:x}::1", first=6000)], count(bindings=633),
     refused(udp6(7), "bindings_share"), *others(7, 20), count(bindings=640), refused(udp6(7), "ports_exhausted"),
     refused(udp6(7, src=B), "ports_exhausted", B), *others(9), *opened(312), config=SHORT)
+row("ports run short, and nothing is kept for others", "RFC 6888 REQ-11",
+    *opened(640), refused(udp6(7), "ports_exhausted"), config=[SHORT, "fair-share = no"])
 row("ports run short: who has his share may not take more", "RFC 6888 REQ-11",
     *opened(270), *opened(275, src=B), refused(udp6(7), "bindings_share"), refused(udp6(7, src=B), "bindings_share", B),
     *opened(95, src="2001:db8:3::1"), refused(udp6(7), "ports_exhausted"), config=SHORT)

@@ -117,7 +117,7 @@ pick(struct nat64 *n, const struct flow *f, bool modest, uint32_t *slot)
 		tries++;
 		if (pool->free == 0)
 			continue;
-		if (!modest && quota_scarce(s, pool, f->proto)) {
+		if (n->config->fair_share && !modest && quota_scarce(s, pool, f->proto)) {
 			why = NAT64_bindings_share;
 			continue;
 		}

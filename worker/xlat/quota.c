@@ -48,7 +48,7 @@ quota_session(const struct nat64 *n, const struct shard *s, uint32_t subscriber,
 		limit -= limit / 4;
 	if (limit && has >= limit)
 		return NAT64_sessions_quota;
-	if (left > 0 && left < reserve(s, all) && has >= fair_share(s, all))
+	if (n->config->fair_share && left > 0 && left < reserve(s, all) && has >= fair_share(s, all))
 		return NAT64_sessions_share;
 	return NAT64_translated;
 }
