@@ -523,6 +523,8 @@ main_tick(struct gateway *g, uint64_t now)
 		next = at < next ? at : next;
 		at = tenant_guard_look(&g->tenant[t], now);
 		next = at < next ? at : next;
+		at = shortage_look(&g->tenant[t].shortage, g->tenant[t].config->name_, &g->tenant[t].region, now);
+		next = at < next ? at : next;
 	}
 	if (next == UINT64_MAX)
 		return -1;

@@ -11,6 +11,7 @@
 #include "supervisor/publish.h"
 #include "supervisor/region.h"
 #include "supervisor/shift.h"
+#include "supervisor/shortage.h"
 #include "supervisor/steer.h"
 
 struct bulletin;
@@ -30,6 +31,7 @@ struct tenant {
 	struct steer steer;
 	bool guarded;			/* the kernel looks at the sources of what comes from the device */
 	uint64_t guard_at;		/* ms of CLOCK_MONOTONIC: when to look at it again */
+	struct shortage shortage;
 	int bell[CONFIG_MAX_WORKERS];		/* eventfds */
 	const char *program;			/* nat64-worker */
 	struct crew crew;

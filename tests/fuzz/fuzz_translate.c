@@ -54,6 +54,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	w.config = world_config();
 	w.config.workers = 2;
+	w.config.max_bindings_per_subscriber = 6;
+	w.config.max_sessions_per_subscriber = 7;
+	w.config.new_bindings_per_second = 4;
 	w.config.prefix.n = 2;
 	w.config.prefix.item[1] = (struct net6) { world_ip6("2001:db8:64::"), 48 };
 	w.config.static_.n = 1;

@@ -40,6 +40,17 @@ refusals()
 	[ "$(counter ports_exhausted)" = 0 ]
 }
 
+# The log says so, in one line a minute at most, and names nobody.
+logged()
+{
+	wait_for 5 grep -q 'refused for want of room or by a quota: .*bindings_rate' "$T/gateway-nat64d.log"
+	grep 'refused for' "$T/gateway-nat64d.log"
+	[ "$(grep -c 'refused for' "$T/gateway-nat64d.log")" -le $((seconds / 60 + 2)) ]
+	if grep -q 2001:db8 "$T/gateway-nat64d.log"; then
+		return 1
+	fi
+}
+
 # The attacker stands first; what it was refused is written beside it; nobody else was refused anything.
 named()
 {
@@ -94,6 +105,7 @@ check 'a worker is killed meanwhile' killed
 check 'the good ones got what they asked for' crowd_end
 cat "$T/crowd"
 check 'the attacker did not' refusals
+check 'the log says so once' logged
 check 'show subscribers names it' named
 check 'all is counted' counted
 check 'a lower quota ends nothing' lowered

@@ -60,7 +60,7 @@ relaid()
 	edited shm/layout.h 's/define LAYOUT_VERSION .*/define LAYOUT_VERSION 4711/' \
 		's/define LAYOUT_SAVED 640/define LAYOUT_SAVED 704/' \
 		's/^\tuint64_t progress;/\tuint64_t added[3];\n&/' 's/^\tuint32_t prefixes_used;/\tuint32_t added;\n&/'
-	edited shm/record.h 's/^\tuint32_t remote4;.*inline/\tuint32_t added;\n&/' 's/spare\[3\]/spare[2]/'
+	edited shm/record.h 's/^\tuint32_t remote4;.*inline/\tuint32_t added;\n&/' 's/spare\[2\]/spare[1]/'
 	edited shm/session.h '/^\tuint32_t expires;/d' 's/^\tuint16_t remote_port;/\tuint32_t expires;\n&/'
 	edited shm/counters.def 's/^VERDICT(hop_limit/VERDICT(added, DROP, "never")\n&/'
 	edited shm/config.def 's/^KEY(tenant, hairpin/KEY(tenant, added, U32, 0, 9, "5", LIVE, "nothing")\n&/'
