@@ -7,6 +7,8 @@
  * steering says whether the kernel puts packets into the queue of the worker they belong to: on, off (not wanted, or
  * there is one worker) or refused; then `show status` says why.
  *
+ * offload says whether a packet of the device may stand for several: off, tso (of TCP) or tso_uso (and of UDP).
+ *
  * guard says likewise whether the kernel drops what comes from the device with a source that is not the tenant's; spoofed is
  * how often it has done so, as nat64d last saw it. It should be 0 for ever: workers send no such packets. to_host are
  * packets that some client has sent to the gateway's own IPv4 addresses, which it drops, too.
@@ -20,7 +22,7 @@ const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
 	{ "workers_running", OUTPUT_NUMBER }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
 	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
 	{ "steering", OUTPUT_TEXT }, { "guard", OUTPUT_TEXT }, { "spoofed", OUTPUT_NUMBER },
-	{ "to_host", OUTPUT_NUMBER },
+	{ "to_host", OUTPUT_NUMBER }, { "offload", OUTPUT_TEXT },
 };
 
 bool
@@ -43,6 +45,7 @@ show_tenants_rows(struct show *s, unsigned t)
 		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
 		output_text(view_steering_name(tenant->steering)), output_text(view_guard_name(tenant->guard)),
 		output_number(tenant->spoofed[0] + tenant->spoofed[1]), output_number(tenant->to_host),
+		output_text(view_offload_name(tenant->offload)),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));
 	return true;

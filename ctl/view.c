@@ -39,6 +39,12 @@ static const char *const guard_name[STATUS_N_GUARDS] = {
 #undef GUARD
 };
 
+static const char *const offload_name[STATUS_N_OFFLOADS] = {
+#define OFFLOAD(name) [STATUS_offload_##name] = #name,
+	STATUS_OFFLOADS
+#undef OFFLOAD
+};
+
 static const char *const cause_name[STATUS_N_CAUSES] = {
 #define CAUSE(name) [STATUS_##name] = #name,
 	STATUS_CAUSES
@@ -312,6 +318,12 @@ const char *
 view_guard_name(uint32_t guard)
 {
 	return guard < STATUS_N_GUARDS ? guard_name[guard] : "unknown";
+}
+
+const char *
+view_offload_name(uint32_t offload)
+{
+	return offload < STATUS_N_OFFLOADS ? offload_name[offload] : "unknown";
 }
 
 const char *

@@ -67,6 +67,7 @@ void view_pool(const struct view *v, unsigned t, unsigned a, enum nat64_proto pr
 const char *view_mode_name(uint32_t mode);
 const char *view_state_name(uint32_t state);
 const char *view_steering_name(uint32_t steering);
+const char *view_offload_name(uint32_t offload);
 const char *view_guard_name(uint32_t guard);
 const char *view_cause_name(unsigned cause);
 

@@ -64,8 +64,8 @@ kept_open(struct kept_store *k, void *region, const struct layout *l, unsigned w
 {
 	*k = (struct kept_store) {
 		.line = (struct kept *)layout_at(region, l->kept) + (size_t)w * l->g.kept,
-		.packets = (uint8_t *)layout_at(region, l->kept_packets) + (size_t)w * l->g.kept * l->buffer_stride,
-		.n = l->g.kept, .stride = l->buffer_stride, .packet_size = l->g.packet_size,
+		.packets = (uint8_t *)layout_at(region, l->kept_packets) + (size_t)w * l->g.kept * l->kept_stride,
+		.n = l->g.kept, .stride = l->kept_stride, .packet_size = l->g.packet_size,
 	};
 	for (uint32_t i = 0; i < k->n; i++) {
 		uint32_t until = atomic_load_32(&k->line[i].until);

@@ -86,6 +86,7 @@ layout_geometry_heir(struct layout_geometry *g, const struct config_tenant *conf
 		.shard_sessions = (config->max_sessions + shards - 1) / (shards ? shards : 1),
 		.packet_size = config->mtu,
 		.kept = config->max_fragments / (config->workers ? config->workers : 1),
+		.offload = config->offload != CONFIG_SWITCH_OFF,
 	};
 }
 
@@ -96,6 +97,12 @@ take(size_t *at, size_t bytes)
 
 	*at += (bytes + LAYOUT_PAGE - 1) / LAYOUT_PAGE * LAYOUT_PAGE;
 	return place;
+}
+
+static uint32_t
+stride(uint32_t packet)
+{
+	return (LAYOUT_HEADROOM + packet + 2 * 64 + 127) / 128 * 128;
 }
 
 static void
@@ -127,7 +134,7 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	    g->workers < 1 || g->workers > CONFIG_MAX_WORKERS || g->addresses < 1 ||
 	    g->addresses > CONFIG_MAX_POOL || g->shard_sessions < 1 || g->shard_sessions > MAX_SLOTS ||
 	    g->packet_size < 576 || g->packet_size > 65535 ||
-	    g->kept > KEPT_MAX)
+	    g->kept > KEPT_MAX || g->offload > 1)
 		return false;
 	*l = (struct layout) { .g = *g };
 	l->blocks_per_shard = LAYOUT_BLOCKS / g->shards;
@@ -141,7 +148,9 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	bindings = (l->pool_slots < g->shard_sessions ? l->pool_slots : g->shard_sessions) + CONFIG_MAX_STATICS;
 	l->index_buckets = power_of_two_from(bindings / 8);
 	l->session_buckets = power_of_two_from(g->shard_sessions / 8 < 4 ? 4 : g->shard_sessions / 8);
-	l->buffer_stride = (LAYOUT_HEADROOM + g->packet_size + 2 * 64 + 127) / 128 * 128;
+	l->buffer_size = g->offload ? LAYOUT_GSO_MAX : g->packet_size;
+	l->buffer_stride = stride(l->buffer_size);
+	l->kept_stride = stride(g->packet_size);
 
 	take(&at, sizeof(struct layout_header));
 	l->secret = take(&at, sizeof(struct layout_secret) +
@@ -155,7 +164,7 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 	l->rings = take(&at, (size_t)g->workers * g->workers * l->ring_size);
 	l->kin_buckets = power_of_two_from(g->kept / 4);
 	l->kept = take(&at, (size_t)g->workers * g->kept * sizeof(struct kept));
-	l->kept_packets = take(&at, (size_t)g->workers * g->kept * l->buffer_stride);
+	l->kept_packets = take(&at, (size_t)g->workers * g->kept * l->kept_stride);
 	l->kins = take(&at, (size_t)g->workers * l->kin_buckets * sizeof(struct kin_bucket));
 	plan_shard(l);
 	l->shards = take(&at, (size_t)g->shards * l->shard_size);

@@ -27,7 +27,7 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 #define LAYOUT_DIALECT 1		/* of layout_shape: raised when a state, a flag or a protocol changes its meaning */
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
@@ -45,14 +45,17 @@
 #define LAYOUT_NO_OWNER 0xff
 #define LAYOUT_PREFIXES 8		/* as many as config.def allows */
 
+#define LAYOUT_GSO_MAX (65535 + 40)	/* bytes of the largest packet that stands for several: an IPv6 header and 65535 */
+
 /* What decides every size. All of it is the supervisor's choice and fixed for the life of the region. */
 struct layout_geometry {
 	uint32_t addresses;		/* pool addresses there is room for */
 	uint32_t shards;		/* a power of two, 1 to LAYOUT_MAX_SHARDS */
 	uint32_t workers;		/* 1 to CONFIG_MAX_WORKERS */
 	uint32_t shard_sessions;	/* sessions of one shard, below 2^24 */
-	uint32_t packet_size;		/* the largest packet in a buffer: the device's MTU */
+	uint32_t packet_size;		/* the largest packet that passes the device by itself: its MTU */
 	uint32_t kept;			/* packets that each worker can keep, at most KEPT_MAX */
+	uint32_t offload;		/* 1: a packet in a buffer may stand for several (struct layout_offload); 0: never */
 };
 
 struct layout_address {
@@ -125,6 +128,26 @@ struct layout_kin {
 };
 
 /*
+ * What a device with offloads says of a packet, and wants to be told: virtio_net_hdr (virtio 1.2, section 5.1.6), in host byte
+ * order. All zero: the packet is what it seems to be.
+ */
+enum layout_offload_flag { LAYOUT_PARTIAL = 1, LAYOUT_VALID = 2 };
+enum layout_offload_type { LAYOUT_TCP4 = 1, LAYOUT_TCP6 = 4, LAYOUT_UDP = 5, LAYOUT_ECN = 0x80 };
+struct layout_offload {
+	uint8_t flags;			/* PARTIAL: the transport checksum is only that of the pseudo-header. VALID: it was verified */
+	uint8_t type;			/* 0, or it stands for several of this kind; ECN: the first of them has CWR */
+	uint16_t header;		/* of several: bytes of all headers; each packet has them */
+	uint16_t segment;		/* of several: bytes behind the headers of each; the last one may have fewer */
+	uint16_t start, check;		/* of a partial checksum: where it starts to count, and from there where it is */
+};
+
+/* All that a packet brings along. */
+struct layout_meta {
+	struct layout_kin kin;
+	struct layout_offload offload;
+};
+
+/*
  * A packet in hand, so that a successor can go on with it. What was read lies in the buffer; translation writes over its
  * first bytes, so they are saved first. Whoever dies leaves one of
  *     len == 0, buffer's first byte 0     nothing in hand
@@ -133,8 +156,8 @@ struct layout_kin {
  */
 struct layout_inflight {
 	uint32_t len;			/* atomic; stored after saved */
-	struct layout_kin kin;		/* stored before the packet */
-	uint32_t pad[13];
+	struct layout_meta meta;	/* stored before the packet, or before len where the packet was read from the device */
+	uint32_t pad[10];
 	uint8_t saved[LAYOUT_SAVED];
 };
 
@@ -171,7 +194,9 @@ struct layout {
 	uint32_t blocks_per_shard, ports_per_shard;	/* of one address (and protocol) */
 	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
 	uint32_t index_buckets, session_buckets;	/* powers of two */
+	uint32_t buffer_size;		/* the largest packet in a buffer or a ring */
 	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
+	uint32_t kept_stride;		/* bytes of the place of a kept packet, which stands for itself */
 	size_t secret, owners, counters, workers, inflight, buffers, rings, kept, kept_packets, kins, shards, size;
 	uint32_t kin_buckets;		/* of each worker; a power of two */
 	size_t ring_size, shard_size;

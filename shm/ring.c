@@ -10,7 +10,7 @@
 #define HEAD 0				/* the two indices on cache lines of their own, the slots behind */
 #define TAIL 128
 #define SLOTS 256
-#define KIN 8				/* in a slot, behind the length */
+#define META 8				/* in a slot, behind the length */
 
 static void
 open_side(struct ring *r, void *base, const struct layout *l)
@@ -20,7 +20,7 @@ open_side(struct ring *r, void *base, const struct layout *l)
 		.tail = layout_at(base, TAIL),
 		.slots = layout_at(base, SLOTS),
 		.stride = l->buffer_stride,
-		.packet_size = l->g.packet_size,
+		.packet_size = l->buffer_size,
 	};
 }
 
@@ -45,19 +45,19 @@ slot(const struct ring *r)
 }
 
 bool
-ring_put(struct ring *r, const void *packet, uint32_t len, const struct layout_kin *kin)
+ring_put(struct ring *r, const void *packet, uint32_t len, const struct layout_meta *meta)
 {
 	if (r->mine - atomic_load_32(r->tail) >= LAYOUT_RING_SLOTS || len > r->packet_size)
 		return false;
 	memcpy(slot(r), &len, sizeof(len));
-	memcpy(slot(r) + KIN, kin, sizeof(*kin));
+	memcpy(slot(r) + META, meta, sizeof(*meta));
 	memcpy(slot(r) + LAYOUT_HEADROOM, packet, len);
 	atomic_store_32(r->head, ++r->mine);	/* pairs with the load in ring_take */
 	return true;
 }
 
 uint32_t
-ring_take(struct ring *r, void *out, struct layout_kin *kin)
+ring_take(struct ring *r, void *out, struct layout_meta *meta)
 {
 	uint32_t head = atomic_load_32(r->head), len;
 
@@ -71,7 +71,7 @@ ring_take(struct ring *r, void *out, struct layout_kin *kin)
 	memcpy(&len, slot(r), sizeof(len));
 	if (len > r->packet_size)
 		len = r->packet_size;
-	memcpy(kin, slot(r) + KIN, sizeof(*kin));
+	memcpy(meta, slot(r) + META, sizeof(*meta));
 	memcpy(out, slot(r) + LAYOUT_HEADROOM, len);
 	atomic_store_32(r->tail, ++r->mine);	/* pairs with the load in ring_put */
 	return len;

@@ -23,16 +23,16 @@ void ring_open_producer(struct ring *r, void *base, const struct layout *l);
 void ring_open_consumer(struct ring *r, void *base, const struct layout *l);
 
 /*
- * Put a packet of len bytes, at most the layout's packet_size, with what it brings along. Returns false when the ring is
+ * Put a packet of len bytes, at most the layout's buffer_size, with what it brings along. Returns false when the ring is
  * full or len too large.
  */
-bool ring_put(struct ring *r, const void *packet, uint32_t len, const struct layout_kin *kin);
+bool ring_put(struct ring *r, const void *packet, uint32_t len, const struct layout_meta *meta);
 
 /*
- * Copy the next packet to out, which has room for packet_size bytes, and before that what it brings along to *kin. Returns its
+ * Copy the next packet to out, which has room for buffer_size bytes, and before that what it brings along to *meta. Returns its
  * length, or 0 when there is none.
  */
-uint32_t ring_take(struct ring *r, void *out, struct layout_kin *kin);
+uint32_t ring_take(struct ring *r, void *out, struct layout_meta *meta);
 
 /* Is there a packet to take? */
 static inline bool

@@ -47,6 +47,15 @@ enum status_steering {
 	STATUS_N_STEERINGS
 };
 
+/* May a packet of the device stand for several: none, segments of TCP, datagrams of UDP too? As `offload` in `show tenants`. */
+#define STATUS_OFFLOADS OFFLOAD(off) OFFLOAD(tso) OFFLOAD(tso_uso)
+enum status_offload {
+#define OFFLOAD(name) STATUS_offload_##name,
+	STATUS_OFFLOADS
+#undef OFFLOAD
+	STATUS_N_OFFLOADS
+};
+
 /* Does the kernel drop what a worker sends with a source that is not its tenant's? As `guard` in `show tenants`. */
 #define STATUS_GUARDS GUARD(off) GUARD(on) GUARD(refused)
 enum status_guard {
@@ -71,6 +80,7 @@ struct status_tenant {
 	uint32_t workers, spares;	/* slots in use; spares waiting now */
 	uint32_t steering;		/* enum status_steering */
 	char steering_why[STATUS_WHY];		/* of refused: what was tried, and what the kernel said; otherwise empty */
+	uint32_t offload;		/* enum status_offload */
 	uint32_t guard;			/* enum status_guard */
 	char guard_why[STATUS_WHY];		/* of refused, likewise */
 	uint64_t spoofed[2];		/* packets that the guard has dropped for their source: IPv4, IPv6 */

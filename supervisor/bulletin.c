@@ -153,11 +153,12 @@ bulletin_tenant(struct bulletin *b, uint32_t tenant, const struct config_tenant 
 }
 
 void
-bulletin_device(struct bulletin *b, uint32_t tenant, const char *device)
+bulletin_device(struct bulletin *b, uint32_t tenant, const char *device, enum status_offload offload)
 {
 	struct status_tenant *s = &b->status->tenant[tenant];
 
 	bulletin_text(b, s->device, sizeof(s->device), device);
+	atomic_store_32(&s->offload, offload);
 }
 
 void

@@ -37,8 +37,8 @@ void bulletin_reload(struct bulletin *b, bool ok, const char *message);
 /* The tenant works with this configuration, so far as the number of its workers shows. */
 void bulletin_tenant(struct bulletin *b, uint32_t tenant, const struct config_tenant *config);
 
-/* The tenant's device has this name. */
-void bulletin_device(struct bulletin *b, uint32_t tenant, const char *device);
+/* The tenant's device has this name and these offloads. */
+void bulletin_device(struct bulletin *b, uint32_t tenant, const char *device, enum status_offload offload);
 
 /* The tenant's packets are steered, or not; why tells of refused, and is empty otherwise. */
 void bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering steering, const char *why);

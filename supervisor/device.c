@@ -220,6 +220,27 @@ device_set_up(struct device *d, const struct config_tenant *config, const char *
 	return device_routes(d, r, add, config, NULL, why, size);
 }
 
+enum tun_header
+device_header(const struct config_tenant *config)
+{
+	return config->offload == CONFIG_SWITCH_OFF ? TUN_BARE : TUN_VIRTIO;
+}
+
+int
+device_offload(struct device *d)
+{
+	int rc;
+
+	d->offload = STATUS_offload_off;
+	if (!tun_is(d->queue[0], d->name, TUN_VIRTIO))
+		return 0;
+	rc = tun_offload(d->queue[0]);
+	if (rc < 0)
+		return rc;
+	d->offload = rc > 1 ? STATUS_offload_tso_uso : STATUS_offload_tso;
+	return 0;
+}
+
 /* d has its queues: do the rest, or remove it. */
 static int
 device_finish(struct device *d, const struct config_tenant *config, const char *run_dir, device_see *add,
@@ -229,12 +250,15 @@ device_finish(struct device *d, const struct config_tenant *config, const char *
 	int rc = r ? 0 : -errno;
 
 	d->queues = config->workers;
-	if (r) {
-		rc = device_set_up(d, config, run_dir, r, add, why, size);
-		rtnl_close(r);
-	} else {
-		snprintf(why, size, "cannot open a netlink socket");
+	if (rc == 0) {
+		snprintf(why, size, "cannot set the offloads of device %s; write offload = off", d->name);
+		rc = device_offload(d);
 	}
+	if (r && rc == 0)
+		rc = device_set_up(d, config, run_dir, r, add, why, size);
+	rtnl_close(r);
+	if (!r)
+		snprintf(why, size, "cannot open a netlink socket");
 	if (rc != 0)
 		device_close(d);
 	return rc;
@@ -271,7 +295,7 @@ device_unroute_extra(const struct device *d, const struct config_tenant *with, c
 int
 device_open(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
 {
-	int rc = tun_open(d->name, config->device.s, config->workers, d->queue);
+	int rc = tun_open(d->name, config->device.s, device_header(config), config->workers, d->queue);
 
 	d->queues = d->index = 0;
 	if (rc == 0)
@@ -344,7 +368,8 @@ device_unroute(const struct device *d, const struct config_tenant *config)
 int
 device_widen(struct device *d, unsigned n)
 {
-	int rc = n > d->queues ? tun_widen(d->name, d->queues, n, d->queue) : 0;
+	enum tun_header header = d->offload == STATUS_offload_off ? TUN_BARE : TUN_VIRTIO;
+	int rc = n > d->queues ? tun_widen(d->name, header, d->queues, n, d->queue) : 0;
 
 	if (rc == 0 && n > d->queues)
 		d->queues = n;

@@ -5,6 +5,7 @@
 #define SUPERVISOR_DEVICE_H
 
 #include "shm/config.h"
+#include "shm/status.h"
 #include "supervisor/rtnl.h"
 #include "supervisor/tun.h"
 
@@ -12,6 +13,7 @@ struct device {
 	char name[TUN_NAME];
 	unsigned index;
 	unsigned queues;
+	enum status_offload offload;
 	int queue[CONFIG_MAX_WORKERS];
 };
 
@@ -20,6 +22,9 @@ struct device {
  * tenant's name, or with "" what they all begin with.
  */
 void device_mark(char out[RTNL_ALIAS], const char *run_dir, const char *tenant);
+
+/* What stands before each packet of a device that is made for this configuration. */
+enum tun_header device_header(const struct config_tenant *config);
 
 /*
  * Create the device of a tenant with a queue for each of its workers, set it up and route to it what the tenant
@@ -32,6 +37,9 @@ int device_open(struct device *d, const struct config_tenant *config, const char
  * Should: hold CAP_NET_ADMIN. Returns 0, or -errno with what was tried in why; then nothing is left.
  */
 int device_adopt(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size);
+
+/* See what d, whose queues are open, has before its packets, and set its offloads. Returns 0 or -errno. */
+int device_offload(struct device *d);
 
 /* From now on the device stays when nobody holds a queue. Should: hold CAP_NET_ADMIN. Returns 0 or -errno. */
 int device_persist(const struct device *d);

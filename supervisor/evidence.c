@@ -25,7 +25,7 @@ struct evidence_file {
 	uint32_t seconds, microseconds, captured, length;
 };
 
-static uint8_t evidence_packet[65536];
+static uint8_t evidence_packet[LAYOUT_GSO_MAX];
 
 /* Copy the packet in buffer number i of worker w. Returns its length or 0. */
 static uint32_t
@@ -39,7 +39,7 @@ evidence_copy(const struct region *r, unsigned w, uint32_t i)
 
 	if (pread(r->fd_ro, &slot, sizeof(slot), (off_t)(l->inflight + number * sizeof(slot))) != (ssize_t)sizeof(slot))
 		return 0;
-	if (slot.len == 0 || slot.len > l->g.packet_size || slot.len > sizeof(evidence_packet))
+	if (slot.len == 0 || slot.len > l->buffer_size || slot.len > sizeof(evidence_packet))
 		return 0;
 	if (pread(r->fd_ro, evidence_packet, slot.len, (off_t)buffer) != (ssize_t)slot.len)
 		return 0;

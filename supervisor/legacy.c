@@ -192,10 +192,10 @@ legacy_table(struct legacy_share *share, const struct gateway *g, const struct e
 
 /* Is every queue one of this device? Else they are closed. */
 static bool
-legacy_queues_are(const struct device *d, unsigned n)
+legacy_queues_are(const struct device *d, enum tun_header header, unsigned n)
 {
 	for (unsigned w = 0; w < n; w++) {
-		if (tun_is(d->queue[w], d->name))
+		if (tun_is(d->queue[w], d->name, header))
 			continue;
 		for (w = 0; w < n; w++)
 			close(d->queue[w]);
@@ -206,7 +206,7 @@ legacy_queues_are(const struct device *d, unsigned n)
 
 /* The queue that an orphan in slot w has, whatever it has done of its birth. Returns -errno when it has none. */
 static int
-legacy_queue_of(int pidfd, unsigned w, const char *name)
+legacy_queue_of(int pidfd, unsigned w, const char *name, enum tun_header header)
 {
 	const int places[] = { HERITAGE_QUEUE, HERITAGE_QUEUES + (int)w };
 	int fd = -ESRCH;
@@ -215,7 +215,7 @@ legacy_queue_of(int pidfd, unsigned w, const char *name)
 		fd = orphan_take(pidfd, places[i]);
 		if (fd < 0)
 			continue;
-		if (tun_is(fd, name))
+		if (tun_is(fd, name, header))
 			return fd;
 		close(fd);
 		fd = -ENODEV;
@@ -225,13 +225,13 @@ legacy_queue_of(int pidfd, unsigned w, const char *name)
 
 /* All queues from the workers that hold them. */
 static bool
-legacy_queues_of(const int *orphan, struct device *d, unsigned n)
+legacy_queues_of(const int *orphan, struct device *d, enum tun_header header, unsigned n)
 {
 	unsigned w;
 
 	caps_raise(CAPS_TAKE);
 	for (w = 0; w < n; w++) {
-		d->queue[w] = legacy_queue_of(orphan[w], w, d->name);
+		d->queue[w] = legacy_queue_of(orphan[w], w, d->name, header);
 		if (d->queue[w] < 0)
 			break;
 	}
@@ -245,7 +245,7 @@ legacy_queues_of(const int *orphan, struct device *d, unsigned n)
 
 /* Hold on to the device of tenant `then` of the predecessor. */
 static void
-legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share)
+legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share, enum tun_header header)
 {
 	const struct estate_tenant *e = &l->estate->tenant[then];
 	struct device *d = &share->device;
@@ -257,8 +257,9 @@ legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share)
 			 e->name, d->name);
 		return;
 	}
-	share->kept = store_take(&l->store, e->name, e->queues, d->queue) && legacy_queues_are(d, e->queues);
-	if (share->kept || legacy_queues_of(l->orphan[then], d, e->queues))
+	share->kept = store_take(&l->store, e->name, e->queues, d->queue) &&
+		      legacy_queues_are(d, header, e->queues);
+	if (share->kept || legacy_queues_of(l->orphan[then], d, header, e->queues))
 		d->queues = e->queues;
 	else
 		share->attach = true;
@@ -286,7 +287,7 @@ legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
 			 "table", e->name, why);
 	share->then = config;
 	if (strcmp(config->device.s, g->config->tenant[now].device.s) == 0)
-		legacy_device(l, then, share);
+		legacy_device(l, then, share, device_header(&g->config->tenant[now]));
 }
 
 /* What tenant t had when the host went down, if nothing else of it is there. */
@@ -420,7 +421,7 @@ legacy_attach(struct legacy_share *share, const struct config_tenant *config)
 			nanosleep(&look, NULL);		/* a spare on its way out */
 	}
 	rtnl_close(r);
-	if (!h.held && tun_attach(d->name, config->workers, d->queue) == 0) {
+	if (!h.held && tun_attach(d->name, device_header(config), config->workers, d->queue) == 0) {
 		d->queues = config->workers;
 		if (device_present(d))
 			return;

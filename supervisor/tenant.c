@@ -170,7 +170,9 @@ tenant_device(struct tenant *t, const struct legacy_share *share, char *why, siz
 	int rc;
 
 	snprintf(why, size, "cannot add queues to device %s", t->device.name);
-	rc = device_widen(&t->device, t->config->workers);
+	rc = device_offload(&t->device);
+	if (rc == 0)
+		rc = device_widen(&t->device, t->config->workers);
 	if (rc == 0)
 		rc = device_adopt(&t->device, t->config, t->gateway->run_dir.s, why, size);
 	if (rc == 0 && share->then)
@@ -209,7 +211,10 @@ tenant_open(struct tenant *t, struct legacy_share *share, const char *directory,
 		tenant_close(t);
 		return rc;
 	}
-	bulletin_device(t->bulletin, t->number, t->device.name);
+	bulletin_device(t->bulletin, t->number, t->device.name, t->device.offload);
+	if (t->device.offload == STATUS_offload_tso)
+		log_line(CONFIG_LOG_INFO, "tenant %s: this kernel, older than 6.2, passes UDP datagrams one by one",
+			 t->config->name_);
 	tenant_steer(t);
 	return 0;
 }
@@ -233,7 +238,7 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e, bool foreign)
 	memcpy(t->device.name, e->device, sizeof(t->device.name));
 	memcpy(t->device.queue, e->queue, sizeof(t->device.queue));
 	crew_adopt(t, e);
-	return 0;
+	return device_offload(&t->device);
 }
 
 static void
@@ -296,6 +301,7 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 		.uid = t->gateway->uid_base + 1 + t->number,
 		.gid = t->gateway->uid_base + 1 + t->number,
 		.workers = ground->config->workers,
+		.offload = t->device.offload,
 		.tenants = 1,
 		.log_level = t->gateway->log_level,
 		.region_size = { ground->region->size },

@@ -342,7 +342,7 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		if (foreign && region_heir_wrong(tenant->config, &tenant->region))
 			return "a tenant's bindings cannot be brought over into a new table";
 		if (foreign)
-			bulletin_device(&g->bulletin, t, tenant->device.name);
+			bulletin_device(&g->bulletin, t, tenant->device.name, tenant->device.offload);
 		tenant_recall(tenant, &g->config->tenant[t]);
 		g->tenants++;
 	}

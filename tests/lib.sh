@@ -174,7 +174,7 @@ net_up()
 }
 
 # config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds a line for
-# [gateway].
+# [gateway]. OFFLOAD=off: all that follows on devices without offloads.
 config()
 {
 	cat >"$T/nat64.ini" <<-END
@@ -185,6 +185,7 @@ config()
 		[tenant lab]
 		device = nat64
 		workers = ${WORKERS-1}
+		offload = ${OFFLOAD-auto}
 		pool = 198.51.100.8/29
 		source = 2001:db8::/32
 		allow = 203.0.113.0/24

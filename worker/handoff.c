@@ -29,9 +29,9 @@ handoff_open(struct handoff *h, void *region, const struct layout *l, unsigned s
 }
 
 bool
-handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len, const struct layout_kin *kin)
+handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len, const struct layout_meta *meta)
 {
-	if (worker >= h->workers || worker == h->self || !ring_put(&h->to[worker], packet, len, kin))
+	if (worker >= h->workers || worker == h->self || !ring_put(&h->to[worker], packet, len, meta))
 		return false;
 	h->rung |= 1u << worker;
 	h->credit[worker] = h->credit[worker] < MOST_CREDIT - EARNED ? h->credit[worker] + EARNED : MOST_CREDIT;
@@ -78,9 +78,9 @@ handoff_ring(struct handoff *h)
 }
 
 uint32_t
-handoff_take(struct handoff *h, unsigned from, void *packet, struct layout_kin *kin)
+handoff_take(struct handoff *h, unsigned from, void *packet, struct layout_meta *meta)
 {
-	return from == h->self ? 0 : ring_take(&h->from[from], packet, kin);
+	return from == h->self ? 0 : ring_take(&h->from[from], packet, meta);
 }
 
 bool

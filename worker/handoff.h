@@ -20,7 +20,7 @@ struct handoff {
 void handoff_open(struct handoff *h, void *region, const struct layout *l, unsigned self);
 
 /* Give a packet to another worker, with what it brings along. Returns false when it has no room, or is no other worker. */
-bool handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len, const struct layout_kin *kin);
+bool handoff_give(struct handoff *h, unsigned worker, const void *packet, uint32_t len, const struct layout_meta *meta);
 
 /*
  * After a handoff_give that failed: is it worth to wait? Yes while the other one takes packets, or did so not long ago: a
@@ -34,7 +34,7 @@ bool handoff_patience(struct handoff *h, unsigned worker, unsigned *tries);
 void handoff_ring(struct handoff *h);
 
 /* Take the next packet that worker `from` left for us and, before, what it brings along: its length, or 0. */
-uint32_t handoff_take(struct handoff *h, unsigned from, void *packet, struct layout_kin *kin);
+uint32_t handoff_take(struct handoff *h, unsigned from, void *packet, struct layout_meta *meta);
 
 /*
  * Say that we are about to sleep. Returns true when we may: nothing is waiting, and who gives us something from now on

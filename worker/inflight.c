@@ -4,20 +4,23 @@
  * The kernel gives a packet away when it is read; whoever dies then must leave it behind. So packets are read into
  * shared memory. An empty buffer begins with a zero byte, which no IP packet does: a death right after the read
  * leaves the packet and its own header tells its length. Translation overwrites the beginning, so that is saved
- * first, and restored by who comes after. What a packet brought along is stored before it. A packet may go out twice
+ * first, and restored by who comes after. What a packet brought along is stored before it; what the device says of one stands
+ * before it in the buffer until it is held. A packet may go out twice
  * when death comes between its write and inflight_done; IP allows that, and loss is worse.
  * Must never: believe a length found in shared memory.
  */
 #include "worker/inflight.h"
+#include "worker/tunio.h"
 
 void
-inflight_open(struct inflight *f, void *region, const struct layout *l, unsigned w)
+inflight_open(struct inflight *f, void *region, const struct layout *l, unsigned w, bool said)
 {
 	*f = (struct inflight) {
 		.slot = (struct layout_inflight *)layout_at(region, l->inflight) + (size_t)w * LAYOUT_BUFFERS,
 		.buffers = (uint8_t *)layout_at(region, l->buffers) + (size_t)w * LAYOUT_BUFFERS * l->buffer_stride,
 		.stride = l->buffer_stride,
-		.packet_size = l->g.packet_size,
+		.buffer_size = l->buffer_size,
+		.said = said,
 		.current = &((struct layout_worker *)layout_at(region, l->workers) + w)->current,
 	};
 }
@@ -36,10 +39,16 @@ inflight_hold(struct inflight *f, unsigned i, uint32_t len)
 	atomic_store_32(f->current, i + 1);
 }
 
-struct layout_kin *
-inflight_kin(const struct inflight *f, unsigned i)
+struct layout_meta *
+inflight_meta(const struct inflight *f, unsigned i)
 {
-	return &f->slot[i].kin;
+	return &f->slot[i].meta;
+}
+
+void
+inflight_decided(struct inflight *f)
+{
+	atomic_store_32(f->current, 0);
 }
 
 void
@@ -47,7 +56,7 @@ inflight_done(struct inflight *f, unsigned i)
 {
 	atomic_store_8(inflight_buffer(f, i), 0);
 	atomic_store_32(&f->slot[i].len, 0);		/* after the byte: a buffer with len 0 is either empty or untouched */
-	f->slot[i].kin = (struct layout_kin) { 0 };	/* a death before that: inflight_left finds it empty, and does it */
+	f->slot[i].meta = (struct layout_meta) { 0 };	/* a death before that: inflight_left finds it empty, and does it */
 	atomic_store_32(f->current, 0);
 }
 
@@ -70,12 +79,15 @@ inflight_left(struct inflight *f, unsigned i)
 	uint8_t *data = inflight_buffer(f, i);
 	uint32_t len = atomic_load_32(&f->slot[i].len);
 
-	if (len == 0)
-		len = header_length(data, f->packet_size);
-	else if (len <= f->packet_size)
+	if (len == 0) {
+		len = header_length(data, f->buffer_size);
+		if (f->said && i < LAYOUT_BATCH)
+			f->slot[i].meta.offload = tunio_said(data);
+	} else if (len <= f->buffer_size) {
 		memcpy(data, f->slot[i].saved, saved_bytes(len));
-	else
+	} else {
 		len = 0;
+	}
 	if (len == 0)
 		inflight_done(f, i);
 	return len;

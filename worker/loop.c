@@ -1,8 +1,9 @@
 /*
- * loop.c - read a batch, translate, count, write
+ * loop.c - read a batch, translate, write, count
  *
  * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate
- * and write each, take what other workers handed over and what has waited long enough, move the clock hand a little.
+ * each, write them, those of a flow as one (gro.h), take what other workers handed over and what has waited long enough, move
+ * the clock hand a little.
  * When a turn found nothing to do the worker sleeps in ppoll until a packet, the bell, or the next second. Per packet
  * there is one read and one write, no other system call, no clock call, no lock, no allocation. A turn ends with a
  * small step of the audit, which goes over all shards for ever (scrub.h). A packet is in hand from the read to its
@@ -13,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "supervisor/birth/birth.h"
+#include "worker/gro.h"
 #include "worker/handoff.h"
 #include "worker/inflight.h"
 #include "worker/loop.h"
@@ -24,6 +26,18 @@
 #define EXPIRE_IDLE 4096
 #define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
 #define FROM_KEPT (LAYOUT_BATCH + 1)
+#define BATCH_BYTES (256 * 1024)	/* a batch ends with so many, that it does not leave the processor's cache */
+
+/* Where a packet came from. */
+enum source { QUEUE, HANDOVER, REPLAY, RELEASE };
+
+/* What is to be counted of a packet in hand. */
+struct fate {
+	enum nat64_side from;
+	enum nat64_verdict verdict;
+	enum source source;
+	uint32_t len, packets;		/* bytes, and for how many packets it stood */
+};
 
 struct loop {
 	struct nat64 nat64;
@@ -34,9 +48,12 @@ struct loop {
 	enum image_order order;
 	unsigned worker;
 	struct layout_worker *line;
-	uint32_t packet_size, generation, now, leaving_at;
+	uint32_t buffer_size, generation, now, leaving_at;
 	bool gone;			/* the device was deleted: there is nothing to read, ever */
-	uint8_t piece[65536];		/* of a packet that is cut */
+	bool offload;			/* the device says something of each packet, and wants to be told */
+	struct gro gro;			/* what the batch in hand sends */
+	struct fate fate[LAYOUT_BUFFERS];
+	uint8_t piece[LAYOUT_HEADROOM + 65536];	/* of a packet that is cut */
 };
 
 static uint32_t
@@ -48,19 +65,36 @@ clock_now(const struct loop *l)
 	return layout_second(l->nat64.header, (uint64_t)t.tv_sec);
 }
 
+/* Count a packet, and the packets that it stood for. */
 static void
-count(const struct loop *l, enum nat64_side from, enum nat64_verdict verdict, uint32_t len, enum counters_id source)
+count(const struct loop *l, const struct fate *f)
 {
+	static const struct {
+		enum counters_id packets, segments;
+	} in[] = {
+		[QUEUE] = { COUNTER_queue_packets, COUNTER_queue_segments },
+		[HANDOVER] = { COUNTER_handover_packets, COUNTER_handover_segments },
+		[REPLAY] = { COUNTER_replayed_packets, COUNTER_replayed_segments },
+		[RELEASE] = { COUNTER_released_packets, COUNTER_released_segments },
+	};
+	static const enum counters_id out[NAT64_N_ACTIONS] = {
+		[NAT64_TRANSLATE] = COUNTER_translate_segments, [NAT64_DROP] = COUNTER_drop_segments,
+		[NAT64_REPLY] = COUNTER_reply_segments, [NAT64_HAND_OVER] = COUNTER_hand_over_segments,
+		[NAT64_KEEP] = COUNTER_keep_segments,
+	};
 	struct counters_row *row = l->nat64.row;
 
-	if (source == COUNTER_queue_packets)
-		counters_add_owner(&row->counter[from == NAT64_FROM_IP6 ? COUNTER_queue_bytes_ip6 :
-						COUNTER_queue_bytes_ip4], len);
-	counters_add_owner(&row->counter[source], 1);
-	counters_add_owner(&row->verdict[from][verdict], 1);
+	if (f->source == QUEUE)
+		counters_add_owner(&row->counter[f->from == NAT64_FROM_IP6 ? COUNTER_queue_bytes_ip6 :
+						 COUNTER_queue_bytes_ip4], f->len);
+	counters_add_owner(&row->counter[in[f->source].packets], 1);
+	counters_add_owner(&row->counter[in[f->source].segments], f->packets);
+	counters_add_owner(&row->verdict[f->from][f->verdict], 1);
+	counters_add_owner(&row->counter[out[counters_verdict_info[f->verdict].action]], f->packets);
 }
 
 static unsigned from_workers(struct loop *l);
+static void send_batch(struct loop *l);
 
 /* Sleep a moment. */
 static void
@@ -82,9 +116,10 @@ hand_over(struct loop *l, const struct nat64_packet *p, unsigned buffer)
 {
 	unsigned tries = 0;
 
-	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len, &p->kin)) {
+	while (!handoff_give(&l->handoff, p->to_worker, p->data, p->len, &p->meta)) {
 		if (buffer == FROM_WORKERS || !handoff_patience(&l->handoff, p->to_worker, &tries))
 			return false;
+		send_batch(l);
 		handoff_ring(&l->handoff);
 		if (from_workers(l) == 0)
 			pause_briefly();
@@ -110,71 +145,119 @@ mark_busy(const struct loop *l)
 		atomic_store_64(&l->line->busy, l->line->progress);
 }
 
-/* Write a packet, whole or in pieces. */
+/* Write the pieces of a packet that is cut. */
 static bool
-write_out(struct loop *l, const struct nat64_packet *p)
+write_pieces(struct loop *l, const struct nat64_packet *p)
 {
+	static const struct layout_offload none;
+	uint8_t *piece = l->piece + LAYOUT_HEADROOM;
 	uint32_t at = 0, len;
 	bool fine = true;
 
-	if (p->cut == 0) {
-		fine = tunio_write(p->data, p->len);
-		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
-		return fine;
-	}
-	while (fine && (len = nat64_piece(p, &at, l->piece)) > 0) {
-		fine = tunio_write(l->piece, len);
+	while (fine && (len = nat64_piece(p, &at, piece)) > 0) {
+		fine = tunio_write(piece, len, l->offload ? &none : NULL);
 		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
 	}
 	return fine;
 }
 
-/* The fate of the packet of len bytes in buffer i: translate, hand over or write, count. */
+/* The packet in buffer i has met its fate. */
 static void
-packet(struct loop *l, unsigned i, uint32_t len, enum counters_id source)
+finish(struct loop *l, unsigned i, bool written)
 {
-	struct nat64_packet p = { .data = inflight_buffer(&l->inflight, i), .len = len, .kin = *inflight_kin(&l->inflight, i) };
-	enum nat64_side from = p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
-	enum nat64_verdict verdict;
+	struct fate *f = &l->fate[i];
 
+	if (!written && f->verdict == NAT64_translated)
+		f->verdict = NAT64_write_failed;
+	count(l, f);
+	inflight_done(&l->inflight, i);
+}
+
+/* Send what is collected of the batch in hand. */
+static void
+send_batch(struct loop *l)
+{
+	struct gro *g = &l->gro;
+
+	if (g->n == 0)
+		return;
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct gro_packet *q = &g->packet[i];
+		unsigned count = q->count;
+		bool written;
+
+		if (count == 0)
+			continue;
+		written = q->p.cut ? write_pieces(l, &q->p) : gro_write(&l->nat64, g, i);
+		if (!q->p.cut)
+			counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], written);
+		for (; count > 0; count--, q = &g->packet[q->next])
+			finish(l, q->number, written);
+	}
+	gro_clear(g);
+	mark_busy(l);
+}
+
+/* The fate of the packet of len bytes in buffer i: translate, then hand over, send with the batch, or count. */
+static void
+packet(struct loop *l, unsigned i, uint32_t len, enum source source)
+{
+	struct nat64_packet p = {
+		.data = inflight_buffer(&l->inflight, i), .len = len, .meta = *inflight_meta(&l->inflight, i),
+	};
+	bool verified = p.meta.offload.flags & (LAYOUT_PARTIAL | LAYOUT_VALID);
+	struct fate *f = &l->fate[i];
+
+	*f = (struct fate) { .from = p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4, .source = source, .len = len };
 	mark_busy(l);
 	inflight_hold(&l->inflight, i, len);
-	verdict = nat64_translate(&l->nat64, &p, l->now);
-	if (verdict == NAT64_handed_over) {
+	f->verdict = nat64_translate(&l->nat64, &p, l->now);
+	f->packets = p.packets;
+	if (f->verdict == NAT64_handed_over) {
 		if (!hand_over(l, &p, i))
-			verdict = NAT64_handover_full;
-	} else if (p.len > 0 && !write_out(l, &p) && verdict == NAT64_translated) {
-		verdict = NAT64_write_failed;
+			f->verdict = NAT64_handover_full;
+		finish(l, i, true);
+	} else if (p.len > 0) {
+		gro_add(&l->gro, &p, (uint8_t)i, verified);
+		inflight_decided(&l->inflight);
+	} else {
+		finish(l, i, true);
 	}
-	count(l, from, verdict, len, source);
-	inflight_done(&l->inflight, i);
 	mark_busy(l);
 }
 
 static unsigned
 from_queue(struct loop *l)
 {
-	uint32_t len[LAYOUT_BATCH];
+	uint32_t len[LAYOUT_BATCH], bytes = 0;
 	unsigned n = 0;
 
-	while (n < LAYOUT_BATCH && (len[n] = tunio_read(inflight_buffer(&l->inflight, n), l->packet_size)) > 0)
-		n++;
+	for (; n < LAYOUT_BATCH && bytes < BATCH_BYTES; bytes += len[n++]) {
+		struct layout_offload *said = l->offload ? &inflight_meta(&l->inflight, n)->offload : NULL;
+
+		len[n] = tunio_read(inflight_buffer(&l->inflight, n), l->buffer_size, said);
+		if (len[n] == 0)
+			break;
+	}
 	for (unsigned i = 0; i < n; i++)
-		packet(l, i, len[i], COUNTER_queue_packets);
+		packet(l, i, len[i], QUEUE);
+	send_batch(l);
 	return n;
 }
 
 static unsigned
 from_workers(struct loop *l)
 {
-	struct layout_kin *kin = inflight_kin(&l->inflight, FROM_WORKERS);
+	struct layout_meta *meta = inflight_meta(&l->inflight, FROM_WORKERS);
 	uint8_t *buffer = inflight_buffer(&l->inflight, FROM_WORKERS);
 	unsigned n = 0;
 	uint32_t len;
 
 	for (unsigned w = 0; w < l->handoff.workers; w++)
-		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer, kin)) > 0; i++, n++)
-			packet(l, FROM_WORKERS, len, COUNTER_handover_packets);
+		for (unsigned i = 0; i < LAYOUT_BATCH && (len = handoff_take(&l->handoff, w, buffer, meta)) > 0; i++, n++) {
+			packet(l, FROM_WORKERS, len, HANDOVER);
+			send_batch(l);
+		}
 	return n;
 }
 
@@ -189,10 +272,11 @@ from_kept(struct loop *l)
 	unsigned n = 0;
 
 	for (; n < LAYOUT_BATCH && nat64_due(&l->nat64, &p, draining(l) ? UINT32_MAX : l->now); n++) {
-		*inflight_kin(&l->inflight, FROM_KEPT) = p.kin;
+		*inflight_meta(&l->inflight, FROM_KEPT) = p.meta;
 		inflight_hold(&l->inflight, FROM_KEPT, p.len);
 		nat64_taken(&l->nat64);
-		packet(l, FROM_KEPT, p.len, COUNTER_released_packets);
+		packet(l, FROM_KEPT, p.len, RELEASE);
+		send_batch(l);
 	}
 	return n;
 }
@@ -213,11 +297,14 @@ from_predecessor(struct loop *l, bool crashed)
 		uint32_t len = inflight_left(&l->inflight, i);
 
 		if (len > 0 && i + 1 == poison) {
-			count(l, inflight_buffer(&l->inflight, i)[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4, NAT64_poison,
-			      len, COUNTER_replayed_packets);
-			inflight_done(&l->inflight, i);
+			l->fate[i] = (struct fate) {
+				.from = inflight_buffer(&l->inflight, i)[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4,
+				.verdict = NAT64_poison, .source = REPLAY, .len = len, .packets = 1,
+			};
+			finish(l, i, true);
 		} else if (len > 0) {
-			packet(l, i, len, COUNTER_replayed_packets);
+			packet(l, i, len, REPLAY);
+			send_batch(l);
 		}
 	}
 	handoff_ring(&l->handoff);
@@ -267,11 +354,12 @@ wait_for_work(struct loop *l)
 static bool
 expire(struct loop *l, unsigned budget)
 {
-	uint8_t room[NAT64_PROBE_SIZE];
-	struct nat64_packet probe = { .data = room };
+	static const struct layout_offload none;
+	uint8_t room[LAYOUT_HEADROOM + NAT64_PROBE_SIZE];
+	struct nat64_packet probe = { .data = room + LAYOUT_HEADROOM };
 	bool more = nat64_expire(&l->nat64, l->now, budget, &probe);
 
-	if (probe.len > 0 && tunio_write(probe.data, probe.len))
+	if (probe.len > 0 && tunio_write(probe.data, probe.len, l->offload ? &none : NULL))
 		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
 	return more;
 }
@@ -329,13 +417,17 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		.image = maps->image,
 		.worker = w,
 		.line = (struct layout_worker *)layout_at(maps->region, maps->layout.workers) + w,
-		.packet_size = maps->layout.g.packet_size,
+		.buffer_size = maps->layout.buffer_size,
+		.offload = maps->offload != STATUS_offload_off,
 	};
+	if (maps->offload >= STATUS_N_OFFLOADS)
+		return "no such offload";
 	wrong = nat64_attach(&l.nat64, maps->region, &maps->layout, w);
 	if (wrong)
 		return wrong;
 	handoff_open(&l.handoff, maps->region, &maps->layout, w);
-	inflight_open(&l.inflight, maps->region, &maps->layout, w);
+	inflight_open(&l.inflight, maps->region, &maps->layout, w, l.offload);
+	gro_open(&l.gro, maps->offload);
 	scrub_open(&l.scrub, &l.nat64, &l.line->audit);
 	atomic_store_32(&l.line->missing, missing);
 	take_order(&l);

@@ -56,6 +56,7 @@ struct heritage {
 	uint32_t kind;			/* enum heritage_kind */
 	uint32_t uid, gid;		/* to become */
 	uint32_t workers;		/* worker: slots of its tenant */
+	uint32_t offload;		/* worker: enum status_offload of the queues */
 	uint32_t tenants;		/* ctl */
 	uint32_t listeners;		/* ctl: HTTP listeners at HERITAGE_METRICS */
 	uint32_t log_level;		/* enum config_log_level */
@@ -76,6 +77,7 @@ struct heritage_maps {
 	void *region;			/* base of the whole reserved range; see layout.h for what is mapped how */
 	const struct image *image;
 	struct layout layout;
+	enum status_offload offload;
 	struct foreign old;		/* base is NULL: none */
 	bool old_lasting;
 };

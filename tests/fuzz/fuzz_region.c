@@ -356,9 +356,9 @@ packets_in_hand(void)
 	uint8_t *data;
 	unsigned tries = 0;
 
-	inflight_open(&hand, w.region, &w.layout, 0);
+	inflight_open(&hand, w.region, &w.layout, 0, false);
 	for (unsigned i = 0; i < LAYOUT_BUFFERS; i++) {
-		struct nat64_packet p = { .data = inflight_buffer(&hand, i), .len = inflight_left(&hand, i), .kin = *inflight_kin(&hand, i) };
+		struct nat64_packet p = { .data = inflight_buffer(&hand, i), .len = inflight_left(&hand, i), .meta = *inflight_meta(&hand, i) };
 
 		MUST(p.len <= SIZE);
 		if (p.len == 0)
@@ -380,8 +380,8 @@ packets_in_hand(void)
 	handoff_open(&h, w.region, &w.layout, 0);
 	data = inflight_buffer(&hand, LAYOUT_BATCH);
 	for (unsigned i = 0; i < LAYOUT_BATCH; i++)
-		MUST(handoff_take(&h, 1, data, inflight_kin(&hand, LAYOUT_BATCH)) <= SIZE);
-	for (unsigned i = 0; i < 2 * LAYOUT_RING_SLOTS && handoff_give(&h, 1, packet6[0], 60, inflight_kin(&hand, 0)); i++)
+		MUST(handoff_take(&h, 1, data, inflight_meta(&hand, LAYOUT_BATCH)) <= SIZE);
+	for (unsigned i = 0; i < 2 * LAYOUT_RING_SLOTS && handoff_give(&h, 1, packet6[0], 60, inflight_meta(&hand, 0)); i++)
 		MUST(i <= LAYOUT_RING_SLOTS);
 	handoff_patience(&h, 1, &tries);
 	handoff_sleep(&h);

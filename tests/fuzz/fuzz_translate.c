@@ -7,6 +7,7 @@
  *     bit 5      toggle hairpin and the treatment of zero checksums; each second time, the kind of filtering
  *     bit 6      make it a fragment of one of few packets
  *     bit 7      a successor takes the worker's place first
+ * Bit 15 of the length: the packet's last bytes are what the device says of it; bit 14: made likely before.
  * After each packet what was kept and is due goes on. After each: the verdict exists, what is to be sent lies inside
  * the buffer, is well formed, has a right IPv4 header checksum and, if it is an ICMP error, a right ICMP checksum.
  * After every fourth sequence: the audit of every shard with bindings. The region is a private mapping of a pristine
@@ -153,12 +154,12 @@ right_checksums(uint8_t *b, uint32_t len)
 }
 
 static void
-check_packet(uint8_t *data, uint32_t len, enum nat64_verdict v)
+check_packet(uint8_t *data, uint32_t len, const struct layout_offload *o, enum nat64_verdict v)
 {
 	enum nat64_verdict parsed;
 	struct pkt out;
 
-	parsed = parse_packet(&out, data, len);
+	parsed = parse_packet(&out, data, len, o);
 	MUST(out.len == len);
 	/* An error cut to size may end inside the packet it carries; everything else is whole. */
 	MUST(parsed == NAT64_translated || parsed == NAT64_udp_zero_checksum);
@@ -169,21 +170,27 @@ check_packet(uint8_t *data, uint32_t len, enum nat64_verdict v)
 static void
 check_output(const struct nat64_packet *p, enum nat64_verdict v)
 {
+	static const struct layout_offload none;
 	static uint8_t piece[65536];
-	uint32_t at = 0, len, sum = 0;
+	const struct layout_offload *o = &p->meta.offload;
+	uint32_t at = 0, len, sum = 0, whole = 0;
 
 	MUST(v < NAT64_N_VERDICTS);
 	if (p->len == 0)
 		return;
 	MUST(p->data >= buffer && p->data + p->len <= buffer + sizeof(buffer));
 	if (p->cut == 0)
-		check_packet(p->data, p->len, v);
+		check_packet(p->data, p->len, o, v);
 	while ((len = nat64_piece(p, &at, piece)) > 0) {
 		MUST(p->cut && len <= p->cut);
-		check_packet(piece, len, v);
-		sum += len - (piece[0] >> 4 == 6 ? 48 : 20);
+		check_packet(piece, len, &none, v);
+		sum += len - (piece[0] >> 4 == 4 ? 20 : piece[6] == 44 ? 48 : 40);
 	}
-	MUST(sum == (p->cut ? p->len - (p->data[0] >> 4 == 6 ? 48 : 20) : 0));
+	if (p->cut)
+		whole = p->len - (p->data[0] >> 4 == 6 ? 48 : 20);
+	if (p->cut && o->type)			/* each datagram has a header of its own */
+		whole += ((whole - 8 + o->segment - 1) / o->segment - 1) * 8;
+	MUST(sum == whole);
 }
 
 /* From worker to worker, until one decides. */
@@ -230,13 +237,34 @@ let_pass(struct nat64 *n)
 
 		more = nat64_expire(n, w.now, 100000, &probe);
 		if (probe.len > 0)
-			MUST(probe.data == room && probe.len == sizeof(room) && parse_packet(&p, room, probe.len) == NAT64_translated &&
+			MUST(probe.data == room && probe.len == sizeof(room) && parse_packet(&p, room, probe.len, &probe.meta.offload) == NAT64_translated &&
 			     p.proto == NAT64_TCP && p.from == NAT64_FROM_IP6);
 	} while (more);
 }
 
+/* What the device says of a packet: its last bytes, or what it might well say with these. */
+static struct layout_offload
+said(const uint8_t *b, uint32_t len, bool likely)
+{
+	struct layout_offload o = { 0 };
+	uint32_t start = b[0] >> 4 == 6 ? 40 : (b[0] & 15u) * 4;
+	uint8_t proto = b[0] >> 4 == 6 ? b[6] : b[9];
+
+	if (len < sizeof(o))
+		return o;
+	memcpy(&o, b + len - sizeof(o), sizeof(o));
+	if (likely) {
+		o.flags |= LAYOUT_PARTIAL;
+		o.start = (uint16_t)start;
+		o.check = proto == 17 ? 6 : 16;
+		o.type = o.type & 1 ? 0 : proto == 17 ? LAYOUT_UDP : b[0] >> 4 == 6 ? LAYOUT_TCP6 : LAYOUT_TCP4;
+		o.segment %= 200;
+	}
+	return o;
+}
+
 static void
-step(uint8_t control, const uint8_t *packet, uint32_t len)
+step(uint8_t control, const uint8_t *packet, uint32_t len, uint16_t device)
 {
 	static const uint32_t jump[] = { 0, 1, 70, 8000 };
 	unsigned worker = control & 1;
@@ -262,6 +290,8 @@ step(uint8_t control, const uint8_t *packet, uint32_t len)
 		p.len = len = make_fragment(p.data, len);
 	if (control & 8 && len > 0)
 		right_checksums(p.data, len);
+	if (device & 0x8000)
+		p.meta.offload = said(p.data, len, device & 0x4000);
 	let_through(&p, worker);
 	release(0);
 	release(1);
@@ -287,7 +317,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (len > size - 3)
 			len = (uint32_t)(size - 3);
-		step(data[0], data + 3, len);
+		step(data[0], data + 3, len, get16(data + 1));
 		data += 3 + len;
 		size -= 3 + len;
 	}

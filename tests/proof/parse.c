@@ -51,8 +51,10 @@ static void
 outer(uint32_t len, unsigned version)
 {
 	struct pkt p = { 0 };
+	struct layout_offload says_device;
 
-	parse_packet(&p, packet(len, version), len);
+	Frama_C_make_unknown((char *)&says_device, sizeof(says_device));
+	parse_packet(&p, packet(len, version), len, &says_device);
 	/*@ assert !p.icmp_error || p.l4 + PKT_ICMP_HEADER <= p.len; */
 	/*@ assert !p.quoted || p.l4 + PKT_ICMP_HEADER + p.quoted < p.len; */
 }

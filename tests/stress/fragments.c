@@ -113,7 +113,7 @@ fragment(enum kind kind, unsigned number, uint8_t b[RECORD])
 static void
 packet(struct pump *p, unsigned i, uint32_t len)
 {
-	struct nat64_packet k = { .data = inflight_buffer(&p->hand, i), .len = len, .kin = *inflight_kin(&p->hand, i) };
+	struct nat64_packet k = { .data = inflight_buffer(&p->hand, i), .len = len, .meta = *inflight_meta(&p->hand, i) };
 
 	inflight_hold(&p->hand, i, len);
 	if (nat64_translate(&p->nat64, &k, NOW) == NAT64_translated && write(p->out, k.data, RECORD) != RECORD)
@@ -127,7 +127,7 @@ from_kept(struct pump *p, uint32_t now)
 	struct nat64_packet k = { .data = inflight_buffer(&p->hand, LAYOUT_BATCH + 1) };
 
 	while (nat64_due(&p->nat64, &k, now)) {
-		*inflight_kin(&p->hand, LAYOUT_BATCH + 1) = k.kin;
+		*inflight_meta(&p->hand, LAYOUT_BATCH + 1) = k.meta;
 		inflight_hold(&p->hand, LAYOUT_BATCH + 1, k.len);
 		nat64_taken(&p->nat64);
 		packet(p, LAYOUT_BATCH + 1, k.len);
@@ -149,7 +149,7 @@ stand(struct pump *p, void *region)
 	if (nat64_attach(&p->nat64, region, &w.layout, 0))
 		abort();
 	nat64_configure(&p->nat64, &w.config);
-	inflight_open(&p->hand, region, &w.layout, 0);
+	inflight_open(&p->hand, region, &w.layout, 0, false);
 }
 
 static void

@@ -3,11 +3,13 @@
  *
  * Linked into a nat64-worker of the tests with -Wl,--wrap=nat64_translate, so that birth, sandbox and filter are the real
  * ones, and this is what they leave to an attacker. The sources: neighbours of pool and prefix by one address, hosts that
- * the gateway serves, and any others. Every packet would be delivered: to port 9998 of the server and of the client.
+ * the gateway serves, and any others. Every packet would be delivered: to port 9998 of the server and of the client. Where the
+ * device has offloads, every third one leaves its checksum to the kernel, and every third stands for two.
  */
 #include <string.h>
 #include <unistd.h>
 #include "supervisor/birth/heritage.h"
+#include "worker/tunio.h"
 #include "worker/xlat/nat64.h"
 
 #define HOSTILE_PACKETS 100		/* of each family; many more at once, and it would be found stuck */
@@ -23,13 +25,40 @@ put32(uint8_t *b, uint32_t v)
 		b[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
+/* To the device, in one of three ways. The packet is TUNIO_HEADER bytes into p. */
+static void
+send_it(const struct nat64 *n, uint8_t *p, uint16_t len, uint16_t l4)
+{
+	static unsigned turn;
+	struct layout_offload o = { 0 };
+	uint32_t before = n->layout.g.offload ? TUNIO_HEADER : 0;
+
+	if (turn % 3 > 0)
+		o = (struct layout_offload) { .flags = LAYOUT_PARTIAL, .start = l4, .check = 6 };
+	if (turn % 3 > 1) {
+		o.type = LAYOUT_UDP;
+		o.header = l4 + 8;
+		o.segment = 8;
+	}
+	turn++;
+	memcpy(p, &o, sizeof(o));
+	if (write(HERITAGE_QUEUE, p + TUNIO_HEADER - before, len + before) >= 0)
+		return;
+	memset(p, 0, sizeof(o));			/* a kernel that does not know UDP_L4 */
+	if (write(HERITAGE_QUEUE, p + TUNIO_HEADER - before, len + before) < 0)
+		_exit(9);
+}
+
 /* A sum of IPv4's header; the UDP checksum is 0, which says that there is none. */
 static void
-send4(uint32_t source)
+send4(const struct nat64 *n, uint32_t source)
 {
-	uint8_t p[28] = { 0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 17, [20] = HOSTILE_PORT >> 8, HOSTILE_PORT & 255,
-			  HOSTILE_PORT >> 8, HOSTILE_PORT & 255, 0, 8 };
+	uint8_t room[TUNIO_HEADER + 44] = { 0 }, *p = room + TUNIO_HEADER;
+	const uint8_t head[] = { 0x45, 0, 0, 44, 0, 0, 0x40, 0, 64, 17, [20] = HOSTILE_PORT >> 8, HOSTILE_PORT & 255,
+				 HOSTILE_PORT >> 8, HOSTILE_PORT & 255, 0, 24 };
 	uint32_t sum = 0;
+
+	memcpy(p, head, sizeof(head));
 
 	put32(p + 12, source);
 	put32(p + 16, 0xcb007102);			/* 203.0.113.2 */
@@ -39,26 +68,26 @@ send4(uint32_t source)
 	sum = ~(sum + (sum >> 16));
 	p[10] = (uint8_t)(sum >> 8);
 	p[11] = (uint8_t)sum;
-	if (write(HERITAGE_QUEUE, p, sizeof(p)) < 0)
-		_exit(9);
+	send_it(n, room, 44, 20);
 }
 
 /* Whoever counts it looks before the checksum is. */
 static void
-send6(const uint8_t source[16])
+send6(const struct nat64 *n, const uint8_t source[16])
 {
 	static const uint8_t client[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 2 };
-	uint8_t p[48] = { 0x60, 0, 0, 0, 0, 8, 17, 64, [40] = HOSTILE_PORT >> 8, HOSTILE_PORT & 255, HOSTILE_PORT >> 8,
-			  HOSTILE_PORT & 255, 0, 8, 1, 1 };
+	uint8_t room[TUNIO_HEADER + 64] = { 0 }, *p = room + TUNIO_HEADER;
+	const uint8_t head[] = { 0x60, 0, 0, 0, 0, 24, 17, 64, [40] = HOSTILE_PORT >> 8, HOSTILE_PORT & 255,
+				 HOSTILE_PORT >> 8, HOSTILE_PORT & 255, 0, 24, 1, 1 };
 
+	memcpy(p, head, sizeof(head));
 	memcpy(p + 8, source, 16);
 	memcpy(p + 24, client, 16);
-	if (write(HERITAGE_QUEUE, p, sizeof(p)) < 0)
-		_exit(9);
+	send_it(n, room, 64, 40);
 }
 
 static void
-spoof(void)
+spoof(const struct nat64 *n)
 {
 	static const uint32_t near4[] = { 0xc6336407, 0xc6336420, 0xc6336401, 0xcb007103, 0x0a000001, 0xc6336400 };
 	static const uint8_t near6[][16] = {
@@ -74,8 +103,8 @@ spoof(void)
 
 		x = x * 1664525 + 1013904223;
 		put32(any6 + 4, x);
-		send4(i < sizeof(near4) / sizeof(near4[0]) ? near4[i] : 0x08000000 | (x >> 8));
-		send6(i < sizeof(near6) / sizeof(near6[0]) ? near6[i] : any6);
+		send4(n, i < sizeof(near4) / sizeof(near4[0]) ? near4[i] : 0x08000000 | (x >> 8));
+		send6(n, i < sizeof(near6) / sizeof(near6[0]) ? near6[i] : any6);
 	}
 }
 
@@ -83,6 +112,6 @@ enum nat64_verdict
 __wrap_nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
 {
 	if (packet->data[0] >> 4 == 6 && packet->data[6] == 17 && memmem(packet->data, packet->len, "SPOOF", 5))
-		spoof();
+		spoof(n);
 	return __real_nat64_translate(n, packet, now);
 }

@@ -98,7 +98,7 @@ translate(struct owner *o, uint8_t *data, uint32_t len)
 	struct nat64_packet p = { .data = data, .len = len };
 	enum nat64_verdict v = nat64_translate(&o->nat64, &p, atomic_load_32(&now_shared));
 
-	if (v == NAT64_handed_over && ring_put(&o->to[p.to_worker], p.data, p.len, &p.kin))
+	if (v == NAT64_handed_over && ring_put(&o->to[p.to_worker], p.data, p.len, &p.meta))
 		handed[o->number]++;
 	translated[o->number] += v == NAT64_translated;
 	counters_add_owner(&o->nat64.row->verdict[NAT64_FROM_IP6][v], 1);
@@ -111,7 +111,7 @@ own(void *arg)
 	struct owner *o = arg;
 	uint8_t *data = buffer + LAYOUT_HEADROOM;
 	struct layout_worker *line = (struct layout_worker *)layout_at(w.region, w.layout.workers) + o->number;
-	struct layout_kin kin;
+	struct layout_meta meta;
 	uint32_t len;
 
 	if (nat64_attach(&o->nat64, w.region, &w.layout, o->number))
@@ -131,7 +131,7 @@ own(void *arg)
 			translate(o, data, 40);
 		}
 		for (unsigned i = 0; i < OWNERS; i++)
-			while ((len = ring_take(&o->from[i], data, &kin)) > 0)
+			while ((len = ring_take(&o->from[i], data, &meta)) > 0)
 				translate(o, data, len);
 		nat64_expire(&o->nat64, atomic_load_32(&now_shared), 64, NULL);
 		scrub_turn(&o->scrub, atomic_load_32(&image.audit), atomic_load_32(&now_shared));

@@ -287,7 +287,8 @@ table()
 		21|no dead row in the filter|tests/system/152-filter-rows.sh|missed "$row"
 		22|hostile memory under nat64d and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write
 		23|spoofed packets|tests/system/155-guard.sh|2,000 spoofed packets: none passes
-		23|GSO headers|-|no queue is opened with them
+		23|GSO headers on spoofed packets|tests/stress/hostile.c|every third stands for two
+		23|no virtio header with offload = off|tests/system/042-offload.sh|check 'offload = off: no virtio header'
 		24|a stranger attaches to the device|tests/system/150-sandbox.sh|check 'strangers do not get at the device'
 		25|ctl writes to what it maps|tests/unit/test_birth.c|cmocka_unit_test(maps_of_ctl)
 		25|ctl makes it writable|tests/unit/test_memory.c|assert_int_equal(mprotect(map

@@ -12,7 +12,24 @@ rows()
 	sed -n 's/^CALL\(_ARG\)\?(\([a-z_]*\),\(.*\)$/\2 \3/p' "$top/worker/syscalls.def" | awk '{ print NR - 1, $0 }'
 }
 
-# What workers do in ordinary life: packets, packets for each other, rest, and the end.
+# burst - datagrams of a flow that wait together, so that they leave as one
+burst()
+{
+	local pids
+
+	pids=$(worker_pids)
+	# shellcheck disable=SC2086 # pids are words
+	kill -STOP $pids
+	ns client python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for _ in range(50):
+    s.sendto(bytes(100), ('$SERVER', 9))"
+	# shellcheck disable=SC2086
+	kill -CONT $pids
+}
+
+# What workers do in ordinary life: packets, packets for each other, packets that belong together, rest, and the end.
 work()
 {
 	local i
@@ -21,6 +38,7 @@ work()
 		peer client send "$SERVER" 7 "hello $i"
 		ns client ping -6 -n -c 1 -W 1 "$SERVER"
 	done
+	burst
 	ctl restart
 }
 

@@ -285,6 +285,42 @@ touches(int unused)
 	return 0;
 }
 
+/* Does /proc say that huge pages are wished for at this address? */
+static bool
+wished(const void *address)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	unsigned long from, to;
+	bool here = false, wish = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = from <= (uintptr_t)address && (uintptr_t)address < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			wish = strstr(line, " hg") != NULL;
+	}
+	fclose(maps);
+	return wish;
+}
+
+/* The table is mapped where a huge page can be, and asks for it; what else is in the region does not. */
+static void
+huge_pages(void **state)
+{
+	struct heritage_maps m;
+	const uint8_t *base;
+
+	(void)state;
+	assert_null(map_worker(&m, &world, 0));
+	base = m.region;
+	assert_int_equal((uintptr_t)base % (2 << 20), 0);
+	assert_true(wished(base + world_layout.shards));
+	assert_false(wished(base + world_layout.counters));
+	assert_int_equal(munmap(m.region, world_layout.size), 0);
+}
+
 static void
 may(bool ctl, int how, size_t at, bool allowed)
 {
@@ -412,8 +448,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(isolation), cmocka_unit_test(nowhere),
 		cmocka_unit_test(nobody_stays_root), cmocka_unit_test(doors),
-		cmocka_unit_test(maps_of_a_worker), cmocka_unit_test(maps_of_ctl), cmocka_unit_test(refused_maps),
-		cmocka_unit_test(settled),
+		cmocka_unit_test(huge_pages), cmocka_unit_test(maps_of_a_worker), cmocka_unit_test(maps_of_ctl),
+		cmocka_unit_test(refused_maps), cmocka_unit_test(settled),
 	};
 
 	return cmocka_run_group_tests(tests, make_world, NULL);

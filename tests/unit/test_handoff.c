@@ -14,8 +14,8 @@
 #define WORKERS 3
 #define MANY 50000
 
-static const struct layout_kin none;
-static struct layout_kin kin;
+static const struct layout_meta none;
+static struct layout_meta meta;
 static struct layout l;
 static void *region;
 static struct handoff h[WORKERS];
@@ -72,13 +72,13 @@ every_pair(void **state)
 	for (uint32_t round = 0; round < 100; round++)
 		for (unsigned a = 0; a < WORKERS; a++)
 			for (unsigned b = 0; b < WORKERS; b++) {
-				assert_int_equal(handoff_take(&h[b], a, &got, &kin), a == b ? 0 : sizeof(got));
+				assert_int_equal(handoff_take(&h[b], a, &got, &meta), a == b ? 0 : sizeof(got));
 				if (a != b)
 					assert_int_equal(got, round << 8 | a << 4 | b);
 			}
 	for (unsigned a = 0; a < WORKERS; a++)
 		for (unsigned b = 0; b < WORKERS; b++)
-			assert_int_equal(handoff_take(&h[b], a, &got, &kin), 0);
+			assert_int_equal(handoff_take(&h[b], a, &got, &meta), 0);
 }
 
 /* A worker that is none: numbers come from shared memory, LAYOUT_NO_OWNER among them. */
@@ -105,7 +105,7 @@ bell(void **state)
 	assert_false(rang(1));			/* it does not sleep */
 	assert_false(handoff_sleep(&h[1]));	/* and may not now */
 	handoff_awake(&h[1]);
-	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }, &kin), 1);
+	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }, &meta), 1);
 	assert_true(handoff_sleep(&h[1]));
 	assert_true(handoff_sleep(&h[2]));
 	handoff_ring(&h[0]);
@@ -172,7 +172,7 @@ patience(void **state)
 	tries = 0;
 	assert_false(handoff_patience(&h[0], 1, &tries));
 	assert_true(handoff_give(&h[0], 2, "x", 1, &none));	/* the other one is not punished */
-	assert_int_equal(handoff_take(&h[1], 0, packet, &kin), 1);
+	assert_int_equal(handoff_take(&h[1], 0, packet, &meta), 1);
 	tries = 0;
 	assert_true(handoff_patience(&h[0], 1, &tries));
 	assert_true(handoff_give(&h[0], 1, "x", 1, &none));
@@ -189,7 +189,7 @@ killed_asleep(void **state)
 	handoff_open(&h[1], region, &l, 1);
 	assert_false(handoff_sleep(&h[1]));
 	handoff_awake(&h[1]);
-	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }, &kin), 1);
+	assert_int_equal(handoff_take(&h[1], 0, (uint8_t[1500]) { 0 }, &meta), 1);
 }
 
 static void *
@@ -216,7 +216,7 @@ no_lost_wakeup(void **state)
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, giver, NULL), 0);
 	while (n < MANY) {
-		if (handoff_take(&h[1], 0, &got, &kin) == sizeof(got)) {
+		if (handoff_take(&h[1], 0, &got, &meta) == sizeof(got)) {
 			assert_int_equal(got, n);
 			n++;
 			continue;

@@ -238,6 +238,7 @@ open_heir(const struct config_tenant *config, const struct foreign *f, void *mem
 	memset(other, 99, sizeof(other));
 	new.config = *config;
 	layout_geometry_heir(&g, config, f->shape.shards);
+	g.offload = 0;
 	g.addresses = 0;		/* no room to spare, for an audit looks at every slot */
 	for (uint32_t i = 0; i < config->pool.n + config->leaving_.n; i++) {
 		const struct config_pool *p = i < config->pool.n ? &config->pool.item[i] :

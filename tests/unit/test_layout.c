@@ -52,6 +52,8 @@ bounds(void **state)
 	assert_true(plans(WITH(shard_sessions, (1u << 24) - 2)));
 	assert_false(plans(WITH(shard_sessions, (1u << 24) - 1)));
 	assert_false(plans(WITH(shard_sessions, UINT32_MAX)));
+	assert_true(plans(WITH(offload, 1)));
+	assert_false(plans(WITH(offload, 2)));
 	assert_false(plans(WITH(packet_size, 575)));
 	assert_true(plans(WITH(packet_size, 576)));
 	assert_true(plans(WITH(packet_size, 65535)));
@@ -95,8 +97,8 @@ static void
 parts_are_apart(void **state)
 {
 	static const struct layout_geometry g[] = {
-		{ 16, 4, 3, 1000, 1500, 341 }, { 1, 1, 1, 1, 576, 0 }, { 4096, 64, 16, 1, 65535, 64 },
-		{ 20, 64, 16, 262144, 9000, KEPT_MAX }, { 1, 1, 1, (1 << 24) - 2, 1280, 1 },
+		{ 16, 4, 3, 1000, 1500, 341, 0 }, { 1, 1, 1, 1, 576, 0, 0 }, { 4096, 64, 16, 1, 65535, 64, 1 },
+		{ 20, 64, 16, 262144, 9000, KEPT_MAX, 0 }, { 1, 1, 1, (1 << 24) - 2, 1280, 1, 1 },
 	};
 
 	(void)state;
@@ -114,7 +116,7 @@ parts_are_apart(void **state)
 			{ l.buffers, (size_t)g[i].workers * LAYOUT_BUFFERS * l.buffer_stride },
 			{ l.rings, (size_t)g[i].workers * g[i].workers * l.ring_size },
 			{ l.kept, (size_t)g[i].workers * g[i].kept * sizeof(struct kept) },
-			{ l.kept_packets, (size_t)g[i].workers * g[i].kept * l.buffer_stride },
+			{ l.kept_packets, (size_t)g[i].workers * g[i].kept * l.kept_stride },
 			{ l.kins, (size_t)g[i].workers * l.kin_buckets * sizeof(struct kin_bucket) },
 			{ l.shards, g[i].shards * l.shard_size } }, 12, l.size);
 		apart((struct span[]) {
@@ -127,7 +129,9 @@ parts_are_apart(void **state)
 			{ l.session_summary, ((size_t)g[i].shard_sessions + 4095) / 4096 * 8 },
 			{ l.sessions, (size_t)g[i].shard_sessions * 24 },
 			{ l.records, (size_t)l.slots * 64 } }, 9, l.shard_size);
-		assert_true(l.buffer_stride >= LAYOUT_HEADROOM + g[i].packet_size && l.buffer_stride % 128 == 0);
+		assert_int_equal(l.buffer_size, g[i].offload ? LAYOUT_GSO_MAX : g[i].packet_size);
+		assert_true(l.buffer_stride >= LAYOUT_HEADROOM + l.buffer_size && l.buffer_stride % 128 == 0);
+		assert_true(l.kept_stride >= LAYOUT_HEADROOM + g[i].packet_size && l.kept_stride % 128 == 0);
 		assert_true(l.ring_size >= 256 + (size_t)LAYOUT_RING_SLOTS * l.buffer_stride);
 		assert_int_equal(l.index_buckets & (l.index_buckets - 1), 0);
 		assert_int_equal(l.session_buckets & (l.session_buckets - 1), 0);

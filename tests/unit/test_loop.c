@@ -1,4 +1,4 @@
-// links: worker/loop.o worker/handoff.o worker/inflight.o worker/scrub.o worker/tunio.o
+// links: worker/loop.o worker/gro.o worker/handoff.o worker/inflight.o worker/scrub.o worker/tunio.o
 /*
  * test_loop.c - a successor that must wait loses nothing, what was kept goes on, and a worker whose device was deleted leaves
  *
@@ -23,7 +23,7 @@
 
 #define LEN 56				/* IPv6, UDP, eight bytes */
 
-static const struct layout_kin none;
+static const struct layout_meta none;
 static struct world w;
 static struct image *image;
 static struct heritage_maps maps;
@@ -64,7 +64,7 @@ open_worker(void **state)
 	image->generation = 1;
 	image->slot[1].config = w.config;
 	maps = (struct heritage_maps) { .region = w.region, .image = image, .layout = w.layout };
-	inflight_open(&hand, w.region, &w.layout, 0);
+	inflight_open(&hand, w.region, &w.layout, 0, false);
 	return 0;
 }
 

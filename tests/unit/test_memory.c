@@ -119,7 +119,7 @@ told(void **state)
 	assert_int_equal(s->tenants, 1);
 	assert_string_equal(s->tenant[0].name, "blue");
 	assert_non_null(strstr(s->gateway_text, "spares = 0\n"));
-	bulletin_device(&b, 0, "blue0");
+	bulletin_device(&b, 0, "blue0", STATUS_offload_tso);
 	bulletin_worker(&b, 0, 1, 77, STATUS_running);
 	bulletin_death(&b, 0, 1, 77, STATUS_sigsegv, "sigsegv");
 	bulletin_death(&b, 0, 1, 78, STATUS_sigsegv, "sigsegv");

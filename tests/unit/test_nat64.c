@@ -157,11 +157,11 @@ all_of_them(void **state)
 	assert_true(kept_put_owner(&n->kept, &what, bytes));
 	assert_false(nat64_due(n, &packet, w.now));
 	assert_true(nat64_due(n, &packet, UINT32_MAX));
-	assert_int_equal(packet.kin.fate, NAT64_syn_discarded);
+	assert_int_equal(packet.meta.kin.fate, NAT64_syn_discarded);
 	assert_int_equal(packet.len, sizeof(bytes));
 	nat64_taken(n);
 	assert_true(nat64_due(n, &packet, UINT32_MAX));
-	assert_int_equal(packet.kin.fate, NAT64_fragment_timeout);
+	assert_int_equal(packet.meta.kin.fate, NAT64_fragment_timeout);
 	nat64_taken(n);
 	assert_false(nat64_due(n, &packet, UINT32_MAX));
 }

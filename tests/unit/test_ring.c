@@ -12,7 +12,7 @@ static struct layout l;
 static void *base;
 static struct ring in, out;
 static uint8_t packet[65536];
-static struct layout_kin kin;
+static struct layout_meta meta;
 
 static int
 open_ring(void **state)
@@ -43,7 +43,7 @@ put(uint32_t number, uint32_t len)
 
 	memset(data, (int)(number & 0xff), sizeof(data));
 	memcpy(data, &number, sizeof(number));
-	return ring_put(&in, data, len, &(struct layout_kin) { .src_port = (uint16_t)number, .known = 1 });
+	return ring_put(&in, data, len, &(struct layout_meta) { .kin = { .src_port = (uint16_t)number, .known = 1 } });
 }
 
 static void
@@ -51,9 +51,9 @@ take(uint32_t number, uint32_t len)
 {
 	uint32_t got;
 
-	assert_int_equal(ring_take(&out, packet, &kin), len);
-	assert_int_equal(kin.src_port, number & 0xffff);
-	assert_int_equal(kin.known, 1);
+	assert_int_equal(ring_take(&out, packet, &meta), len);
+	assert_int_equal(meta.kin.src_port, number & 0xffff);
+	assert_int_equal(meta.kin.known, 1);
 	memcpy(&got, packet, sizeof(got));
 	assert_int_equal(got, number);
 	for (uint32_t i = 4; i < len; i++)
@@ -67,7 +67,7 @@ order_and_wrap(void **state)
 
 	(void)state;
 	assert_false(ring_waiting(&out));
-	assert_int_equal(ring_take(&out, packet, &kin), 0);
+	assert_int_equal(ring_take(&out, packet, &meta), 0);
 	for (unsigned round = 0; round < 2000; round++) {
 		for (unsigned i = 0; i < round % LAYOUT_RING_SLOTS + 1; i++, n++)
 			assert_true(put(n, 4 + n % (SIZE - 3)));
@@ -75,7 +75,7 @@ order_and_wrap(void **state)
 		for (; taken < n; taken++)
 			take(taken, 4 + taken % (SIZE - 3));
 		assert_false(ring_waiting(&out));
-		assert_int_equal(ring_take(&out, packet, &kin), 0);
+		assert_int_equal(ring_take(&out, packet, &meta), 0);
 	}
 }
 
@@ -92,7 +92,7 @@ full(void **state)
 	assert_false(put(999, 100));
 	for (uint32_t n = 1; n <= LAYOUT_RING_SLOTS; n++)
 		take(n, 100);
-	assert_int_equal(ring_take(&out, packet, &kin), 0);
+	assert_int_equal(ring_take(&out, packet, &meta), 0);
 }
 
 static void
@@ -100,10 +100,10 @@ too_large(void **state)
 {
 	(void)state;
 	assert_true(put(1, SIZE));
-	assert_false(ring_put(&in, packet, SIZE + 1, &kin));
-	assert_false(ring_put(&in, packet, UINT32_MAX, &kin));
+	assert_false(ring_put(&in, packet, SIZE + 1, &meta));
+	assert_false(ring_put(&in, packet, UINT32_MAX, &meta));
 	take(1, SIZE);
-	assert_int_equal(ring_take(&out, packet, &kin), 0);
+	assert_int_equal(ring_take(&out, packet, &meta), 0);
 }
 
 /* The indices are 32 bits and wrap; 128 divides their number. */
@@ -158,7 +158,7 @@ hostile_producer(void **state)
 		atomic_store_32(in.head, *out.tail + jump[round % 8]);
 		memset(packet, 0x77, sizeof(packet));
 		while (n <= 2 * LAYOUT_RING_SLOTS && ring_waiting(&out)) {
-			len = ring_take(&out, packet, &kin);
+			len = ring_take(&out, packet, &meta);
 			assert_true(len <= SIZE);
 			n++;
 		}
@@ -209,7 +209,7 @@ two_threads(void **state)
 			n++;
 		}
 	pthread_join(producer, NULL);
-	assert_int_equal(ring_take(&out, packet, &kin), 0);
+	assert_int_equal(ring_take(&out, packet, &meta), 0);
 }
 
 int

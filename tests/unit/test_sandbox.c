@@ -331,7 +331,7 @@ without_the_filter(void **state)
 		skip();
 	target = getpid();
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	assert_int_equal(tun_open(device, "nat64", 1, &queue), 0);
+	assert_int_equal(tun_open(device, "nat64", TUN_BARE, 1, &queue), 0);
 	for (long i = 0; i < (long)ATTEMPTS; i++) {
 		const int *want = attempt[i].without;
 		int got = unfiltered(i);

@@ -387,7 +387,7 @@ replaced(void **state)
 static void
 a_large_pool(void **state)
 {
-	struct layout_geometry g = { CONFIG_MAX_POOL, 64, 3, 1000, 1500, 0 };
+	struct layout_geometry g = { CONFIG_MAX_POOL, 64, 3, 1000, 1500, 0, 0 };
 	struct layout_header *h = calloc(1, sizeof(*h));
 	struct layout_secret *secret;
 	struct config_tenant config = world_config();

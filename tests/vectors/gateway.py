@@ -5,6 +5,7 @@ Everything here is about the shared object that shim.c makes; what a right answe
 import ctypes
 
 OUT = 70000
+KIN, OFFLOAD, META = 8, 10, 18          # bytes of struct layout_kin, layout_offload, layout_meta
 
 
 class Gateway:
@@ -31,13 +32,14 @@ class Gateway:
         self.handle = ctypes.c_void_p(self.handle)
         self.out = ctypes.create_string_buffer(OUT)
 
-    def packet(self, data, worker=0, kin=b""):
-        """Verdict, bytes to send, and with handed_over the worker to give them to. self.kin is what they bring along, self.pieces what is
-        written: the packet, or what it is cut into."""
-        length, to, brought = ctypes.c_uint32(), ctypes.c_uint(), ctypes.create_string_buffer(kin, 8)
+    def packet(self, data, worker=0, kin=b"", offload=b""):
+        """Verdict, bytes to send, and with handed_over the worker to give them to. self.kin is what they bring along, self.offload what
+        the device is told of them, self.pieces what is written: the packet, or what it is cut into."""
+        length, to = ctypes.c_uint32(), ctypes.c_uint()
+        brought = ctypes.create_string_buffer(kin.ljust(KIN, b"\0") + offload, META)
         n = self.library.vectors_packet(self.handle, worker, data, len(data), brought, self.out, ctypes.byref(length),
                                         ctypes.byref(to))
-        self.kin, self.pieces = brought.raw, []
+        self.kin, self.offload, self.pieces = brought.raw[:KIN], brought.raw[KIN:KIN + OFFLOAD], []
         if n < 0:
             return ("headroom overrun", "output outside the buffer", "wrote too far behind")[-n - 1], b"", None
         verdict, out, at = self.verdicts[n], ctypes.string_at(self.out, length.value), ctypes.c_uint32()
@@ -49,9 +51,9 @@ class Gateway:
 
     def due(self, worker=0):
         """The next kept packet that has to go on and what it brings along, or None."""
-        kin = ctypes.create_string_buffer(8)
-        size = self.library.vectors_due(self.handle, worker, self.out, kin)
-        return (ctypes.string_at(self.out, size), kin.raw) if size else None
+        meta = ctypes.create_string_buffer(META)
+        size = self.library.vectors_due(self.handle, worker, self.out, meta)
+        return (ctypes.string_at(self.out, size), meta.raw[:KIN]) if size else None
 
     def released(self, worker=0):
         """A kept packet that has to go on, gone on with: verdict and bytes, or None."""

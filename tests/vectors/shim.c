@@ -11,7 +11,9 @@
 #include "shm/audit.h"
 #include "shm/pool.h"
 #include "supervisor/check.h"
+#include "worker/xlat/csum.h"
 #include "worker/xlat/nat64.h"
+#include "worker/xlat/parse.h"
 
 #define ROOM (17 * LAYOUT_PAGE)		/* for the largest IPv4 packet and the headroom */
 #define CANARY 0x5a
@@ -30,10 +32,11 @@ struct vectors {
 
 struct vectors *vectors_open(const char *ini, char *error, size_t size);
 void vectors_close(struct vectors *v);
-int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_kin *kin, uint8_t *out,
+void vectors_leave_checksums(bool on);
+int vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_meta *meta, uint8_t *out,
 		   uint32_t *out_len, unsigned *to_worker);
 uint32_t vectors_piece(const struct vectors *v, uint32_t *at, uint8_t *out);
-uint32_t vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_kin *kin);
+uint32_t vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_meta *meta);
 void vectors_clock(struct vectors *v, unsigned seconds);
 unsigned vectors_probe(struct vectors *v, uint8_t *out);
 const char *vectors_configure(struct vectors *v, const char *ini, char *error, size_t size);
@@ -141,21 +144,76 @@ vectors_close(struct vectors *v)
 	free(v);
 }
 
+static bool leave_checksums;
+
+/* Should packets come with partial checksums, and be completed when they leave, as by a device with offloads? */
+void
+vectors_leave_checksums(bool on)
+{
+	leave_checksums = on;
+}
+
+/* Leave the checksum of a TCP or UDP packet to the device, if it is right. */
+static bool
+leave_checksum(struct nat64_packet *packet)
+{
+	struct pkt p;
+	uint8_t *check;
+	uint64_t pseudo;
+	uint16_t sum;
+
+	if (parse_packet(&p, packet->data, packet->len, &packet->meta.offload) != NAT64_translated || p.fragment ||
+	    p.len != packet->len ||	/* who sums up to the end must find it there, also behind a hand-over */
+	    (p.proto != NAT64_TCP && p.proto != NAT64_UDP) ||
+	    (p.proto == NAT64_UDP && (((uint32_t)p.data[p.l4 + 4] << 8 | p.data[p.l4 + 5]) != p.len - p.l4 ||
+				      !(p.data[p.l4 + 6] | p.data[p.l4 + 7]))))
+		return false;
+	pseudo = p.from == NAT64_FROM_IP6 ? csum_add(0, p.data + 8, 32) : csum_add(0, p.data + 12, 8);
+	pseudo += csum_word(p.len - p.l4) + csum_word(p.proto == NAT64_TCP ? PKT_PROTO_TCP : PKT_PROTO_UDP);
+	if (csum_fold(csum_add(pseudo, p.data + p.l4, p.len - p.l4)) != 0xffff)
+		return false;
+	packet->meta.offload = (struct layout_offload) {
+		.flags = LAYOUT_PARTIAL, .start = (uint16_t)p.l4, .check = p.proto == NAT64_TCP ? 16 : 6,
+	};
+	check = p.data + p.l4 + packet->meta.offload.check;
+	sum = csum_fold(pseudo);
+	memcpy(check, &sum, 2);
+	return true;
+}
+
+/* What the device does with it. */
+static void
+do_checksum(struct nat64_packet *packet)
+{
+	struct layout_offload *o = &packet->meta.offload;
+	uint8_t *from = packet->data + o->start;
+
+	if (packet->len > 0 && o->flags & LAYOUT_PARTIAL) {
+		csum_store(from + o->check, csum_add(0, from, packet->len - o->start));
+		if (o->check == 6 && !(from[6] | from[7]))
+			from[6] = from[7] = 0xff;
+	}
+	*o = (struct layout_offload) { 0 };
+}
+
 /*
  * Returns the verdict, or -1 when the headroom was overrun, -2 when the output lies outside the buffer, and -3 when a
  * byte changed that is so far behind the packet's start that a worker does not save it (LAYOUT_SAVED).
  */
 int
-vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_kin *kin, uint8_t *out,
+vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_meta *meta, uint8_t *out,
 	       uint32_t *out_len, unsigned *to_worker)
 {
 	uint8_t *end = v->room + ROOM, *data = end - len, *top = data - LAYOUT_HEADROOM;
-	struct nat64_packet p = { .data = data, .len = len, .kin = *kin };
+	struct nat64_packet p = { .data = data, .len = len, .meta = *meta };
+	bool left = false;
 	int verdict;
 
 	memset(top - 256, CANARY, 256);
 	memset(top, 0, LAYOUT_HEADROOM);
 	memcpy(data, in, len);
+	if (leave_checksums && p.meta.offload.flags == 0)
+		left = leave_checksum(&p);
 	verdict = (int)nat64_translate(&v->worker[worker], &p, v->now);
 	for (unsigned i = 1; i <= 256; i++)
 		if (top[-(int)i] != CANARY)
@@ -164,10 +222,12 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 		return -3;
 	*out_len = p.len;
 	*to_worker = p.to_worker;
-	*kin = p.kin;
-	v->last = p;
 	if (p.len > 0 && (p.data < top || p.data + p.len > end))
 		return -2;
+	if (left)
+		do_checksum(&p);
+	*meta = p.meta;
+	v->last = p;
 	memcpy(out, p.data, p.len);
 	return verdict;
 }
@@ -181,7 +241,7 @@ vectors_piece(const struct vectors *v, uint32_t *at, uint8_t *out)
 
 /* The next kept packet that has to go on, or 0. */
 uint32_t
-vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_kin *kin)
+vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_meta *meta)
 {
 	struct nat64_packet p = { .data = v->due };
 
@@ -189,7 +249,7 @@ vectors_due(struct vectors *v, unsigned worker, uint8_t *out, struct layout_kin 
 		return 0;
 	nat64_taken(&v->worker[worker]);
 	memcpy(out, p.data, p.len);
-	*kin = p.kin;
+	*meta = p.meta;
 	return p.len;
 }
 

@@ -72,6 +72,17 @@ csum_patch(void *field, uint64_t before, uint64_t after)
 	csum_store(field, (uint64_t)(uint16_t)~check + (uint16_t)~csum_fold(before) + csum_fold(after));
 }
 
+/* The same for a sum that is stored as it is, not its complement: a partial checksum. */
+static inline void
+csum_patch_partial(void *field, uint64_t before, uint64_t after)
+{
+	uint16_t sum;
+
+	memcpy(&sum, field, 2);
+	sum = csum_fold((uint64_t)sum + (uint16_t)~csum_fold(before) + csum_fold(after));
+	memcpy(field, &sum, 2);
+}
+
 /* A 16-bit value in host order as a word of a sum; also what a pseudo-header adds for a length or a protocol. */
 static inline uint64_t
 csum_word(unsigned host_order)

@@ -14,8 +14,10 @@
 #include "worker/xlat/csum.h"
 #include "worker/xlat/emit.h"
 #include "worker/xlat/icmpmap.h"
+#include "worker/xlat/offload.h"
 
 #define DF_ABOVE 1260			/* RFC 7915 section 5.1: smaller IPv4 packets may be fragmented */
+#define IDS 65536			/* IPv4 identifications */
 #define FRAGMENT 44			/* next header: a fragment header */
 #define FRAGMENT_HEADER 8
 #define ERROR6_MAX 1280			/* an ICMPv6 error never exceeds the minimum MTU (RFC 4443 section 2.4 c) */
@@ -70,19 +72,22 @@ protocol_number(uint8_t proto, enum nat64_side family)
 }
 
 uint16_t
-emit_id(struct nat64 *n, uint32_t src, uint32_t dst, uint8_t proto)
+emit_id(struct nat64 *n, uint32_t src, uint32_t dst, uint8_t proto, uint32_t packets)
 {
 	uint64_t word[2] = { (uint64_t)src << 32 | dst, proto };
 	uint64_t hash = hash_words(n->secret->port_key, word, 2);
-	uint16_t *next = &n->ip_id[hash % NAT64_ID_COUNTERS], id;
-	unsigned step = 1;
+	uint16_t *next = &n->ip_id[hash % NAT64_ID_COUNTERS];
+	uint32_t share = IDS, at;
 
-	while (step < n->layout.g.workers)
-		step *= 2;
-	do
-		id = (uint16_t)(((*next)++ + (hash >> 32)) * step + n->worker);	/* no two workers agree below step */
-	while (id == 0);
-	return id;
+	while (share > IDS / n->layout.g.workers)
+		share /= 2;
+	at = (uint16_t)(*next + (hash >> 32)) % share;
+	if (at + packets > share || (at == 0 && n->worker == 0)) {	/* to the share's beginning, but 0 is nobody's */
+		*next += (uint16_t)((share - at) % share + (n->worker == 0));
+		at = n->worker == 0;
+	}
+	*next += (uint16_t)packets;
+	return (uint16_t)(n->worker * share + at);
 }
 
 static uint8_t *
@@ -160,7 +165,7 @@ is_zero(const uint8_t *field)
 static enum nat64_verdict
 fit(const struct nat64 *n, struct pkt *p, uint32_t *mtu)
 {
-	uint32_t payload = p->len - p->l4, next_hop = n->config->mtu4, header = PKT_IP6_HEADER;
+	uint32_t payload = offload_payload(p), next_hop = n->config->mtu4, header = PKT_IP6_HEADER;
 
 	if (p->from == NAT64_FROM_IP6) {
 		if (PKT_IP4_HEADER + payload > next_hop && (!p->df || PKT_IP4_HEADER + payload <= DF_ABOVE))
@@ -180,18 +185,29 @@ fit(const struct nat64 *n, struct pkt *p, uint32_t *mtu)
 enum nat64_verdict
 emit_check(const struct nat64 *n, struct pkt *p, uint32_t *mtu)
 {
+	enum nat64_verdict v;
+
 	if (p->ttl <= 1)
 		return NAT64_hop_limit;
 	if (p->proto == NAT64_UDP && p->at == 0 && !p->icmp_error && n->config->udp_zero_checksum == CONFIG_ZERO_CSUM_DROP &&
-	    is_zero(check_field(p, p->data + p->l4)))
+	    !p->partial && is_zero(check_field(p, p->data + p->l4)))
 		return NAT64_udp_zero_checksum;
-	return p->icmp_error ? NAT64_translated : fit(n, p, mtu);	/* emit_error cuts it to size */
+	if (p->icmp_error)
+		return NAT64_translated;	/* emit_error cuts it to size */
+	v = fit(n, p, mtu);
+	if (p->cut && p->segment && p->proto == NAT64_TCP) {	/* a stream has no need of fragments */
+		p->segment = (uint16_t)(p->cut - header_size(other(p->from)) - p->header);
+		p->cut = 0;
+	}
+	return v;
 }
 
 /* What the transport checksum covers besides the payload, which stays: addresses, ports or identifier, ICMP type. */
 static uint64_t
 sum_covered(const struct pkt *p, const uint8_t *ip, const uint8_t *l4, enum nat64_side family)
 {
+	if (p->partial)
+		return sum_addresses(ip, family);
 	if (p->proto != NAT64_ICMP)
 		return csum_add(sum_addresses(ip, family), l4, 4);
 	if (family == NAT64_FROM_IP4)		/* ICMPv4 has no pseudo-header */
@@ -220,7 +236,7 @@ rewrite_transport(const struct pkt *p, const struct pkt_end *src, const struct p
 {
 	enum nat64_side to = other(p->from);
 	uint8_t *l4 = p->data + p->l4, *check = check_field(p, l4);
-	bool udp_zero = p->proto == NAT64_UDP && p->has_check && is_zero(check);
+	bool udp_zero = p->proto == NAT64_UDP && p->has_check && !p->partial && is_zero(check);
 
 	if (p->proto == NAT64_ICMP) {
 		l4[0] = icmpmap_echo(p->icmp_type, p->from);
@@ -229,11 +245,13 @@ rewrite_transport(const struct pkt *p, const struct pkt_end *src, const struct p
 		put16(l4, src->port);
 		put16(l4 + 2, dst->port);
 	}
-	if (udp_zero && !inner)
+	if (p->partial)
+		csum_patch_partial(check, before, sum_covered(p, ip, l4, to));
+	else if (udp_zero && !inner)
 		compute_udp(p, ip, l4, to);
 	else if (p->has_check && !udp_zero)
 		csum_patch(check, before, sum_covered(p, ip, l4, to));
-	if (p->proto == NAT64_UDP && p->has_check && !(udp_zero && inner) && is_zero(check))
+	if (p->proto == NAT64_UDP && p->has_check && !p->partial && !(udp_zero && inner) && is_zero(check))
 		put16(check, 0xffff);		/* 0 would say that there is no checksum */
 }
 
@@ -250,12 +268,12 @@ rewrite(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const s
 		.tos = inner ? p->tos : tos_for(n, p),
 		.ttl = inner ? p->ttl : (uint8_t)(p->ttl - 1),
 		.proto = protocol_number(p->proto, to),
-		.df = p->df && PKT_IP4_HEADER + payload > DF_ABOVE,
+		.df = p->df && PKT_IP4_HEADER + offload_payload(p) > DF_ABOVE,
 		.fragment = p->fragment || p->cut, .at = p->at, .more = p->more, .id = p->id,
 	};
 
 	if (p->from == NAT64_FROM_IP6 && p->df && !h.df && !inner)
-		h.id = emit_id(n, src->ip4, dst->ip4, h.proto);
+		h.id = emit_id(n, src->ip4, dst->ip4, h.proto, offload_packets(p));
 	ip = emit_header(l4, to, &h);
 	if (p->at == 0)
 		rewrite_transport(p, src, dst, ip, before, inner);
@@ -271,8 +289,9 @@ emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, con
 	out->data = rewrite(n, p, src, dst, false);
 	out->len = (uint32_t)(end - out->data);
 	out->cut = p->cut;
+	out->meta.offload = offload_emit(p, (uint32_t)(p->data + p->l4 - out->data));
 	if (p->fragment)
-		out->kin = (struct layout_kin) {
+		out->meta.kin = (struct layout_kin) {
 			.src_port = src->port, .dst_port = dst->port, .whole = (uint16_t)p->whole, .known = 1,
 		};
 }
@@ -339,7 +358,7 @@ emit_error(struct nat64 *n, const struct pkt *p, const struct pkt *inner, const 
 		size = whole.room;
 	h.payload = size - header_size(to);
 	h.df = size > DF_ABOVE;
-	h.id = to == NAT64_FROM_IP4 ? emit_id(n, ends->src.ip4, ends->dst.ip4, h.proto) : 0;
+	h.id = to == NAT64_FROM_IP4 ? emit_id(n, ends->src.ip4, ends->dst.ip4, h.proto, 1) : 0;
 	icmp[0] = m.type;
 	icmp[1] = m.code;
 	put32(icmp + 4, m.word);

@@ -10,14 +10,14 @@
 /*
  * May p leave on the other side: hop limit, UDP checksum, MTU? NAT64_translated, hop_limit, udp_zero_checksum or too_big.
  * With too_big, *mtu is what the sender is to be told. Sets p->cut when it may leave, but not in one piece
- * (RFC 7915 sections 4.1 and 5.1.1).
+ * (RFC 7915 sections 4.1 and 5.1.1). TCP segments that stand together are divided anew instead.
  */
 enum nat64_verdict emit_check(const struct nat64 *n, struct pkt *p, uint32_t *mtu);
 
 /*
  * Rewrite a TCP, UDP or echo packet, or a fragment of one, in place as one of the other family from src to dst. The
  * payload does not move; the new header may begin up to LAYOUT_HEADROOM bytes before the old one. Sets out->data,
- * out->len and out->cut, and out->kin for who reads a fragment next.
+ * out->len and out->cut, and out->meta: its kin for who reads a fragment next, and its offload.
  */
 void emit_packet(struct nat64 *n, const struct pkt *p, const struct pkt_end *src, const struct pkt_end *dst,
 		 struct nat64_packet *out);
@@ -52,10 +52,10 @@ struct emit_header {
 uint8_t *emit_header(uint8_t *end, enum nat64_side to, const struct emit_header *h);
 
 /*
- * An IPv4 identification, not 0, for a packet that may be fragmented on its way: another one than those before it
- * between these two in this protocol, also from other workers (RFC 6864 section 4.3).
+ * The first of so many IPv4 identifications in a row, not 0, for packets that may be fragmented on their way: others than those
+ * before them between these two in this protocol, also from other workers (RFC 6864 section 4.3).
  */
-uint16_t emit_id(struct nat64 *n, uint32_t src, uint32_t dst, uint8_t proto);
+uint16_t emit_id(struct nat64 *n, uint32_t src, uint32_t dst, uint8_t proto, uint32_t packets);
 
 /* Compute the checksum of the ICMP message of len bytes at icmp, behind a header of family `to` that begins at ip. */
 void emit_icmp_checksum(uint8_t *ip, enum nat64_side to, uint8_t *icmp, uint32_t len);

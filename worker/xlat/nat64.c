@@ -51,9 +51,9 @@ nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now)
 	n->taken = (uint32_t)place;
 	kept = kept_packet(&n->kept, n->taken, &packet->len);
 	memcpy(packet->data, kept, packet->len);
-	packet->kin = n->kept.line[place].kin;
-	if (now == UINT32_MAX && packet->kin.fate == NAT64_syn_unanswered)
-		packet->kin.fate = NAT64_syn_discarded;		/* its time is not over: no answer yet (RFC 5382 REQ-4) */
+	packet->meta = (struct layout_meta) { .kin = n->kept.line[place].kin };
+	if (now == UINT32_MAX && packet->meta.kin.fate == NAT64_syn_unanswered)
+		packet->meta.kin.fate = NAT64_syn_discarded;	/* its time is not over: no answer yet (RFC 5382 REQ-4) */
 	return true;
 }
 

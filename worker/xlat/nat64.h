@@ -72,8 +72,13 @@ struct nat64_packet {
 	uint8_t *data;		/* first byte of the IP header; LAYOUT_HEADROOM bytes before it may be overwritten */
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
 	uint32_t cut;		/* out: 0: send it as it is; otherwise in pieces of at most so many bytes, see nat64_piece */
-	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and kin to this worker */
-	struct layout_kin kin;	/* in: what it brought along; zero when it was read. Out: what it takes along */
+	uint32_t packets;	/* out: for how many packets the one that came in stood; 1 but for segmentation offload */
+	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and meta to this worker */
+	/*
+	 * In: what it brought along; zero when it was read by itself, or what a device with offloads said of it. Out: what it
+	 * takes along; what the device has to be told of it, which is zero unless it came with more than zero.
+	 */
+	struct layout_meta meta;
 };
 
 /* Stand on an initialised region as worker number `worker`. Returns NULL, or what is wrong. */
@@ -98,14 +103,14 @@ enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet,
 /*
  * The next piece of a packet that must be cut, into out, which has room for packet->cut bytes; *at is 0 for the first
  * one. Returns its length, or 0 when there is no more. The packet stays as it is (RFC 791 section 3.2, RFC 8200
- * section 4.5).
+ * section 4.5). One that stands for several UDP datagrams is taken apart first. Pieces need nothing of the device.
  */
 uint32_t nat64_piece(const struct nat64_packet *packet, uint32_t *at, uint8_t *out);
 
 /*
  * The next kept packet that has to go on, because it was called or its time is over: copies it to packet->data, where
- * there is room for a packet, with its length and its kin. Returns false when there is none. It is still kept until
- * nat64_taken(), so that it is always somewhere; then comes nat64_translate(), which ends it if kin.fate says so. now
+ * there is room for a packet, with its length and its meta. Returns false when there is none. It is still kept until
+ * nat64_taken(), so that it is always somewhere; then comes nat64_translate(), which ends it if meta.kin.fate says so. now
  * UINT32_MAX: all of them.
  */
 bool nat64_due(struct nat64 *n, struct nat64_packet *packet, uint32_t now);

@@ -8,6 +8,7 @@
  */
 #include "worker/xlat/csum.h"
 #include "worker/xlat/icmpmap.h"
+#include "worker/xlat/offload.h"
 #include "worker/xlat/parse.h"
 
 #define MAX_EXTENSIONS 8		/* headers, and all their bytes together */
@@ -263,7 +264,7 @@ udp(struct pkt *p, uint32_t have, bool inner)
 		return NAT64_translated;
 	if (get16(h + 4) < 8 || (get16(h + 4) > have - p->l4 && !p->fragment))
 		return NAT64_bad_length;
-	if (p->from == NAT64_FROM_IP6 && get16(h + 6) == 0)
+	if (p->from == NAT64_FROM_IP6 && get16(h + 6) == 0 && !p->partial)
 		return NAT64_udp_zero_checksum;	/* not allowed over IPv6 (RFC 8200 section 8.1) */
 	return NAT64_translated;
 }
@@ -305,12 +306,12 @@ possible(const struct pkt *p)
 }
 
 enum nat64_verdict
-parse_packet(struct pkt *p, uint8_t *data, uint32_t len)
+parse_packet(struct pkt *p, uint8_t *data, uint32_t len, const struct layout_offload *o)
 {
 	enum nat64_verdict v;
 	uint8_t proto = 0;
 
-	*p = (struct pkt) { .data = data, .len = len, .from = NAT64_FROM_IP4 };
+	*p = (struct pkt) { .data = data, .len = len, .from = NAT64_FROM_IP4, .partial = o->flags & LAYOUT_PARTIAL };
 	if (len < 1)
 		return NAT64_truncated;
 	if (data[0] >> 4 == 6)
@@ -321,7 +322,12 @@ parse_packet(struct pkt *p, uint8_t *data, uint32_t len)
 		return NAT64_bad_version;
 	if (v == NAT64_translated && !possible(p))
 		v = NAT64_bad_fragment;
-	return v == NAT64_translated ? transport(p, proto, len, false) : v;
+	if (v == NAT64_translated)
+		v = transport(p, proto, len, false);
+	if (v == NAT64_translated)
+		return offload_check(p, o);
+	p->partial = false;
+	return v;
 }
 
 enum nat64_verdict

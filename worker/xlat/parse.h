@@ -4,14 +4,16 @@
 #ifndef XLAT_PARSE_H
 #define XLAT_PARSE_H
 
+#include "shm/layout.h"
 #include "worker/xlat/pkt.h"
 
 /*
  * Parse len bytes at data, a packet of either family. Returns NAT64_translated when *p is complete, otherwise why not
  * (RFC 7915 sections 4.1 and 5.1). After protocol_unsupported, routing_header and source_route, *p is good enough to
- * reply to: data, len, from, src and dst are set. Nothing is written to data, and nothing beyond len is read.
+ * reply to: data, len, from, src and dst are set. Nothing is written to data, and nothing beyond len is read. o is what the
+ * device says of the packet.
  */
-enum nat64_verdict parse_packet(struct pkt *p, uint8_t *data, uint32_t len);
+enum nat64_verdict parse_packet(struct pkt *p, uint8_t *data, uint32_t len, const struct layout_offload *o);
 
 /*
  * Parse the packet inside the ICMP error `outer` (RFC 7915 sections 4.3 and 5.3). It may end early, but not before

@@ -46,6 +46,10 @@ struct pkt {
 	uint16_t at;			/* a multiple of 8; but for 0 there is no transport header, and kin know the ports */
 	uint32_t whole;			/* bytes of the transport message; of a fragment: 0 when not known */
 	uint32_t id;			/* of IPv4, or of a fragment header */
+	bool partial;			/* the transport checksum is that of the pseudo-header only; the device does the rest */
+	uint8_t ecn;			/* with segment: LAYOUT_ECN or 0 */
+	uint16_t segment;		/* it stands for several packets of so many bytes behind their headers; 0: for itself */
+	uint32_t header;		/* with segment: bytes of the transport header */
 	uint32_t cut;			/* emit_check: it leaves in pieces of at most this; 0: in one */
 	uint16_t pointer;		/* with verdict routing_header: the offset of Segments Left */
 	struct pkt_end src, dst;

@@ -127,7 +127,7 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 		return;
 	}
 	if (!ip6)
-		h.id = emit_id(n, router.ip4, p->src.ip4, h.proto);
+		h.id = emit_id(n, router.ip4, p->src.ip4, h.proto, 1);
 	icmp[0] = m.type;
 	icmp[1] = m.code;
 	for (unsigned i = 0; i < 4; i++)
@@ -136,4 +136,5 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 	emit_icmp_checksum(ip, p->from, icmp, h.payload);
 	out->data = ip;
 	out->len = (uint32_t)(icmp - ip) + h.payload;
+	out->meta.offload = (struct layout_offload) { 0 };
 }

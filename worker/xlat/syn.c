@@ -16,6 +16,7 @@
  * Must never: answer a SYN before its time; keep anything but a SYN, whose answer could be a scanner's tool.
  */
 #include "shm/hash.h"
+#include "worker/xlat/offload.h"
 #include "worker/xlat/syn.h"
 
 /* What a kept SYN waits for: pool address and port, the remote end. */
@@ -52,19 +53,21 @@ room(struct nat64 *n, uint8_t from, uint32_t now)
 }
 
 enum nat64_verdict
-syn_keep_owner(struct nat64 *n, const struct flow *f, const struct pkt *p, enum nat64_verdict refused, uint32_t now)
+syn_keep_owner(struct nat64 *n, const struct flow *f, struct pkt *p, enum nat64_verdict refused, uint32_t now)
 {
 	struct kept line = {
 		.until = now + n->config->tcp_incoming_syn_timeout, .len = p->len, .kin.fate = NAT64_syn_unanswered,
 	};
 
 	if (p->proto != NAT64_TCP || p->fragment || (p->tcp_flags & (PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) != PKT_SYN ||
-	    n->config->tcp_incoming_syn == CONFIG_INCOMING_SYN_DROP)
+	    p->segment || n->config->tcp_incoming_syn == CONFIG_INCOMING_SYN_DROP)
 		return refused;
 	line.source = source(n, f->remote4);
 	line.about = meeting(n, f, f->own.ip4, f->own.port);
-	if (kept_about(&n->kept, line.about, 0) != KEPT_NONE || !room(n, line.source, now) ||
-	    !kept_put_owner(&n->kept, &line, p->data))
+	if (kept_about(&n->kept, line.about, 0) != KEPT_NONE || !room(n, line.source, now))
+		return refused;
+	offload_settle(p);
+	if (!kept_put_owner(&n->kept, &line, p->data))
 		return refused;
 	return NAT64_kept;
 }

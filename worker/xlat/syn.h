@@ -10,9 +10,9 @@
  * p, from the IPv4 side, was refused: its port has no binding, or the binding does not let its source in. Returns
  * NAT64_kept when it is a SYN that now waits for tcp-incoming-syn-timeout; its second verdict is syn_unanswered then, or
  * syn_discarded before. Otherwise `refused`: it is no SYN, one like it waits already, there is no room, or
- * tcp-incoming-syn says drop.
+ * tcp-incoming-syn says drop. Kept it is as it would be on the wire: its checksum is completed in place.
  */
-enum nat64_verdict syn_keep_owner(struct nat64 *n, const struct flow *f, const struct pkt *p, enum nat64_verdict refused,
+enum nat64_verdict syn_keep_owner(struct nat64 *n, const struct flow *f, struct pkt *p, enum nat64_verdict refused,
 				  uint32_t now);
 
 /* f, from the IPv6 side, opens from this pool address and port: does a SYN of its remote end wait for that? It is discarded. */

@@ -18,6 +18,7 @@
 #include "worker/xlat/emit.h"
 #include "worker/xlat/flow.h"
 #include "worker/xlat/frag.h"
+#include "worker/xlat/offload.h"
 #include "worker/xlat/parse.h"
 #include "worker/xlat/policy.h"
 #include "worker/xlat/reply.h"
@@ -97,7 +98,7 @@ classify(const struct nat64 *n, struct work *w)
 static enum nat64_verdict
 meet(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 {
-	enum nat64_verdict v = frag_meet(n, &w->p, &out->kin, now, &w->f.owner);
+	enum nat64_verdict v = frag_meet(n, &w->p, &out->meta.kin, now, &w->f.owner);
 	bool ip6 = w->p.from == NAT64_FROM_IP6;
 
 	if (v != NAT64_translated)
@@ -105,7 +106,7 @@ meet(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 	w->f.own.port = ip6 ? w->p.src.port : w->p.dst.port;
 	if (w->p.proto != NAT64_ICMP)
 		w->f.remote_port = ip6 ? w->p.dst.port : w->p.src.port;
-	out->kin = (struct layout_kin) {
+	out->meta.kin = (struct layout_kin) {
 		.src_port = w->p.src.port, .dst_port = w->p.dst.port, .whole = (uint16_t)w->p.whole, .known = 1,
 	};
 	return v;
@@ -170,10 +171,10 @@ ends(uint8_t fate)
 static enum nat64_verdict
 decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 {
-	enum nat64_verdict parsed = parse_packet(&w->p, out->data, out->len), v;
-	uint8_t fate = out->kin.fate;
+	enum nat64_verdict parsed = parse_packet(&w->p, out->data, out->len, &out->meta.offload), v;
+	uint8_t fate = out->meta.kin.fate;
 
-	out->kin.fate = NAT64_translated;	/* it is this pass's */
+	out->meta.kin.fate = NAT64_translated;	/* it is this pass's */
 	if (parsed != NAT64_translated && counters_verdict_info[parsed].action != NAT64_REPLY)
 		return parsed;
 	if (ends(fate))
@@ -192,6 +193,8 @@ decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 	v = emit_check(n, &w->p, &w->mtu);
 	if (v != NAT64_translated)
 		return v;
+	if (w->p.cut && !w->p.segment)
+		offload_settle(&w->p);		/* no piece of it has a checksum of its own */
 	return w->p.icmp_error ? translate_error(n, w, out) : translate_query(n, w, out, now);
 }
 
@@ -204,6 +207,8 @@ pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn, con
 
 	out->cut = 0;
 	v = decide(n, &w, out, now);
+	if (turn == 0)
+		out->packets = offload_packets(&w.p);
 	if (turn == 0 && w.p.proto == NAT64_ICMP && w.p.has_check && v != NAT64_handed_over && v != NAT64_kept)
 		counters_icmp_owner(n->row, w.p.from, w.p.icmp_type, w.p.icmp_code);
 
@@ -214,6 +219,7 @@ pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn, con
 		out->to_worker = w.f.owner;
 		break;
 	case NAT64_REPLY:
+		offload_settle(&w.p);
 		reply_error(n, &w.p, v, w.mtu, now, out);
 		break;
 	default:
