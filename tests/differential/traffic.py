@@ -351,8 +351,8 @@ class Traffic:
         version = out[0] >> 4
         if r.random() < .3:
             quoted[8 if version == 4 else 7] = r.randrange(256)
-        if version == 4 and r.random() < .2:  # it says that it was longer, which matters to an MTU of 0
-            quoted[2:4] = struct.pack(">H", r.choice((1492, 1492, 2002, 4352, 8166)) + r.randint(-1, 1))
+        if version == 4 and r.random() < .3:  # it says that it was longer, which matters to an MTU of 0
+            quoted[2:4] = struct.pack(">H", r.choice((1492, 1492, 1492, 2002, 4352, 8166)) + r.choice((0, 0, -1, 1)))
         if r.random() < .1 and version == 6 and quoted[6] in (6, 17, 58):  # it had become a fragment, or an atomic one
             more, length = r.choice((0, 1)), (quoted[4] << 8 | quoted[5]) + 8
             quoted[40:40] = struct.pack(">BBHI", quoted[6], 0, more, r.getrandbits(32))

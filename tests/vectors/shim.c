@@ -163,6 +163,7 @@ leave_checksum(struct nat64_packet *packet)
 	uint16_t sum;
 
 	if (parse_packet(&p, packet->data, packet->len, &packet->meta.offload) != NAT64_translated || p.fragment ||
+	    p.len != packet->len ||	/* who sums up to the end must find it there, also behind a hand-over */
 	    (p.proto != NAT64_TCP && p.proto != NAT64_UDP) ||
 	    (p.proto == NAT64_UDP && (((uint32_t)p.data[p.l4 + 4] << 8 | p.data[p.l4 + 5]) != p.len - p.l4 ||
 				      !(p.data[p.l4 + 6] | p.data[p.l4 + 7]))))
