@@ -10,7 +10,7 @@ source "$(dirname "$0")/state.sh"
 if [ -n "${QUICK-}" ]; then
 	rounds=2 scale=0.3 limit=75 steps=5 opened=20000 kills=5 loops=3 size=3 huge=
 else
-	rounds=5 scale=1 limit=1000 steps=7 opened=40000 kills=15 loops=15 size=10 huge='scale 10 huge'
+	rounds=5 scale=1 limit=900 steps=7 opened=40000 kills=15 loops=15 size=10 huge='scale 10 huge'
 fi
 wrong=()
 
@@ -55,7 +55,7 @@ storm()
 
 LOAD_BEFORE=$(cut -d' ' -f1-3 /proc/loadavg)
 export LOAD_BEFORE
-rig_up
+rig_up "${CANDIDATES[@]}"
 rig_words >"$T/rig.json"
 start server iperf3 -s
 wait_for 5 listening server 5201
@@ -69,5 +69,6 @@ part 'a worker killed under load' storm
 part 'libnat64 alone' alone >"$T/micro.txt"
 python3 "$top/tests/bench/machine.py" >"$T/machine.json"
 cat "$T/micro.txt"
-python3 "$top/tests/bench/report.py" "$T"
+python3 -B "$top/tests/bench/report.py" "$T"
+[ -z "${DOC-}" ] || python3 -B "$top/tests/bench/document.py" "$T" "$top/docs"
 [ ${#wrong[@]} = 0 ] || { printf 'could not be measured: %s\n' "${wrong[@]}" >&2; exit 1; }

@@ -130,7 +130,9 @@ def targets(results, micro, storm):
 
 
 def number(value):
-    return "" if value is None else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
+    if value is None:
+        return ""
+    return f"{value:.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
 
 
 def table(rows, markdown=False):
@@ -185,7 +187,7 @@ def main(directory):
     rows = targets(results, micro, storm)
     everything = dict(machine=load(directory, "machine.json", {}), targets=rows, results=results, state=state,
                       micro=micro_lines(micro), storm=storm.strip())
-    pathlib.Path(directory, "benchmarks.json").write_text(json.dumps(everything, indent=1) + "\n")
+    pathlib.Path(directory, "benchmarks.json").write_text(json.dumps(everything).replace("}, {", "},\n{") + "\n")
     print("Medians; in brackets packets per processor second of the translating processes, or those seconds in a run:\n")
     print(table(list(figure_table(results))))
     if state:

@@ -167,6 +167,20 @@ reached()
 	ns client ping -6 -n -c 1 -W 1 "$(address "$1")"
 }
 
+# up NAME - the gateway of this name, at work
+up()
+{
+	case $1 in
+	forward) gateway forward 1 6 ;;
+	masquerade) gateway masquerade 2 6 && masquerade_start ;;
+	tayga) gateway tayga 3 4 && tayga_start ;;
+	single) gateway single 4 4 && nat64d_start single 1 ;;
+	pair) gateway pair 5 4 && nat64d_start pair 2 ;;
+	esac
+	wait_for 10 reached "$1"
+}
+
+# rig_up NAME... - client, server and these gateways
 rig_up()
 {
 	local name
@@ -174,17 +188,8 @@ rig_up()
 	mkdir -p "$SHM"
 	namespace client
 	namespace server
-	gateway forward 1 6
-	gateway masquerade 2 6
-	gateway tayga 3 4
-	gateway single 4 4
-	gateway pair 5 4
-	masquerade_start
-	tayga_start
-	nat64d_start single 1
-	nat64d_start pair 2
-	for name in "${CANDIDATES[@]}"; do
-		wait_for 10 reached "$name"
+	for name in "$@"; do
+		up "$name"
 	done
 }
 
