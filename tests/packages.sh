@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # packages.sh WHAT - install the Debian packages that WHAT needs and that are missing; nothing when none is
 #
-# WHAT is build, demo (which includes build), check (which includes both) or bench (which includes all). --list prints the table instead.
+# WHAT is build, demo (which includes build), check (which includes both) or bench (which includes all).
+# --list prints the table instead.
 # A service that a package brings along (a web server, a name server) is kept from starting meanwhile, and disabled
 # afterwards, unless the package was there before: the tests run these programs themselves, in their own namespaces.
 set -euo pipefail

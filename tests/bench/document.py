@@ -101,10 +101,10 @@ def main(directory, docs):
     counts = [sum(r["met"] is k for r in data["targets"]) for k in (True, False, None)]
     text = ["# Benchmarks\n", "Written by `sudo make bench DOC=1`; do not edit. What the figures mean for the next step is in "
             "[PERFORMANCE.md](PERFORMANCE.md).\n", table(machine_lines(data["machine"])),
-            f"\n## Targets\n\n{counts[0]} met, {counts[1]} missed, {counts[2]} not measured. Ratios are ours to the rival's, round by "
-            "round.\n", table(report.target_table(data["targets"])), "\n" + METHOD.format(**data["machine"]),
-            "## Whole gateways\n\nMedians of the rounds. In brackets: packets per processor second of the translating processes, or "
-            "their processor seconds in a run.\n", table(report.figure_table(data["results"]))]
+            f"\n## Targets\n\n{counts[0]} met, {counts[1]} missed, {counts[2]} not measured. Ratios are ours to the rival's, "
+            "round by round.\n", table(report.target_table(data["targets"])), "\n" + METHOD.format(**data["machine"]),
+            "## Whole gateways\n\nMedians of the rounds. In brackets: packets per processor second of the translating processes, "
+            "or their processor seconds in a run.\n", table(report.figure_table(data["results"]))]
     text += [f"\n![{words[1]}](benchmarks-{words[0]}.svg)" for words in PLOTS]
     text += ["\n## Tables of connections\n\n`small` is nat64d with a pool of 8192 ports.\n", table(report.state_table(data["state"])),
              "\n## A worker killed every 200 ms under load\n\n```\n" + data["storm"] + "\n```",

@@ -6,7 +6,7 @@
 # FLOWS=1000, FRAME=84: of the UDP load. After it the same for one TCP stream.
 source "$(dirname "$0")/rig.sh"
 
-flows=${FLOWS:-1000} frame=${FRAME:-84} calls=read,write,readv,writev,ppoll,clock_gettime
+flows=${FLOWS:-1000} frame=${FRAME:-84}
 
 # worker - its pid
 worker()
@@ -36,8 +36,8 @@ tcp()
 	(
 		before=$(ticks "$pid")
 		ns client iperf3 -6 -J -C "${CONGESTION:-cubic}" -t "$1" -c "$(address single)" >"$T/iperf"
-		pick "'{\"delivered\": %d, \"cpu\": %f}' % (d['end']['sum_received']['bytes'] / 1440, $(($(ticks "$pid") - before)) / 100)" \
-			<"$T/iperf" >"$T/run"
+		pick "'{\"delivered\": %d, \"cpu\": %f}' % (d['end']['sum_received']['bytes'] / 1440,
+			$(($(ticks "$pid") - before)) / 100)" <"$T/iperf" >"$T/run"
 	) &
 }
 
@@ -67,7 +67,7 @@ called()
 	sleep 1
 	begun=${EPOCHREALTIME/./}
 	packets=$(received)
-	events=$(sed "s/\([^,]*\)/syscalls:sys_enter_\1/g" <<<"$calls"),page-faults,context-switches
+	events=$(printf 'syscalls:sys_enter_%s,' read write readv writev ppoll clock_gettime)page-faults,context-switches
 	perf stat -x, -e "$events" -p "$pid" -o "$T/stat" -- sleep 1
 	packets=$((($(received) - packets) * 1000000 / (${EPOCHREALTIME/./} - begun)))
 	wait "$load"
@@ -82,7 +82,8 @@ received()
 
 counted()
 {
-	valgrind --quiet --tool=callgrind --callgrind-out-file="$T/callgrind" "$B/tests/bench/bench_xlat" >"$T/callgrind.log" 2>&1
+	valgrind --quiet --tool=callgrind --callgrind-out-file="$T/callgrind" "$B/tests/bench/bench_xlat" \
+		>"$T/callgrind.log" 2>&1
 	callgrind_annotate "$T/callgrind" | sed -n '/Ir/,$p' | head -40
 }
 
