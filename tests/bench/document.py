@@ -24,26 +24,29 @@ PLOTS = [  # file, title, axis, figures, candidates
 ]
 METHOD = """## Method
 
-One kernel, network namespaces, cables of veth with their offloads as the kernel sets them. A client that speaks IPv6 and a server
-that speaks both are joined by a gateway of each kind, each in a namespace of its own, all of them standing during the whole run
-(`tests/bench/rig.sh`). In every round every figure is taken of every candidate, one right after the other, and each round gives one
-ratio; shown are the median of the ratios with the least and the greatest (`tests/bench/rounds.py`). Compare within this document
-only: another machine, or this one on another day, gives other figures.
+One kernel, network namespaces, cables of veth with their offloads as the kernel sets them. A client that speaks IPv6
+and a server that speaks both are joined by a gateway of each kind, each in a namespace of its own, all of them standing
+during the whole run (`tests/bench/rig.sh`). In every round every figure is taken of every candidate, one right after
+the other, and each round gives one ratio; shown are the median of the ratios with the least and the greatest
+(`tests/bench/rounds.py`). Compare within this document only: another machine, or this one on another day, gives other
+figures.
 
-* **IPv6 forwarding** is the limit of a path without translation, **with masquerade** (nftables) that of a stateful one. They have no
-  process, so they have no processor time here.
-* **TCP** by iperf3, receiver's figure, congestion control {congestion}. Up is from the IPv6 side. The candidates see 64 KB
-  packets where their path hands them on whole.
-* **UDP** by a generator of our own (`tests/bench/blast.c`): 84 or 1280 bytes with the Ethernet check sequence, from 256 subscribers, ports
-  pseudo-random (RFC 4814), as fast as it can. Counted is the payload that reaches the receiver's device, merged packets as what they
-  were made of. In brackets: packets per processor second, user and system, of the processes that translate. *new*: every
-  packet is a new flow.
-* **Round trip** of one datagram at a time, with a pause of 0.3 ms; **connections** open, take 1000 bytes and close, one after the other.
+* **IPv6 forwarding** is the limit of a path without translation, **with masquerade** (nftables) that of a stateful one.
+  They have no process, so they have no processor time here.
+* **TCP** by iperf3, receiver's figure, congestion control {congestion}. Up is from the IPv6 side. The candidates see 64
+  KB packets where their path hands them on whole.
+* **UDP** by a generator of our own (`tests/bench/blast.c`): 84 or 1280 bytes with the Ethernet check sequence, from 256
+  subscribers, ports pseudo-random (RFC 4814), as fast as it can. Counted is the payload that reaches the receiver's
+  device, merged packets as what they were made of. In brackets: packets per processor second, user and system, of the
+  processes that translate. *new*: every packet is a new flow.
+* **Round trip** of one datagram at a time, with a pause of 0.3 ms; **connections** open, take 1000 bytes and close, one
+  after the other.
 * **Tables** as RFC 8219 and RFC 9693 have it, with shorter trials; `tests/bench/state.sh` says how they differ.
-* Two cores carry client, gateway and server together, so where the generator is the limit packets per processor second say more than
-  packets per second.
+* Two cores carry client, gateway and server together, so where the generator is the limit packets per processor second
+  say more than packets per second.
 
-Again: `sudo make bench DOC=1` (half an hour; `QUICK=1`: minutes, and less sure). Raw figures: [benchmarks.json](benchmarks.json).
+Again: `sudo make bench DOC=1` (half an hour; `QUICK=1`: minutes, and less sure). Raw figures:
+[benchmarks.json](benchmarks.json).
 """
 
 
@@ -84,7 +87,8 @@ def machine_lines(m):
     yield "page table isolation", "on: a system call is dear" if m["page_table_isolation"] else "off"
     yield "memory, kernel", f"{m['memory_gib']} GiB, Linux {m['kernel']}"
     yield "load before and after", f"{m['load_before']}; {m['load_after']}"
-    yield "peers and tools", f"tayga {m['tayga']}, nftables {m['nftables']}, iperf3 {m['iperf3']} ({m['congestion']}), {m['compiler']}"
+    yield "peers and tools", (f"tayga {m['tayga']}, nftables {m['nftables']}, iperf3 {m['iperf3']} ({m['congestion']}), "
+                              f"{m['compiler']}")
 
 
 def micro_lines(micro):
@@ -103,10 +107,11 @@ def main(directory, docs):
             "[PERFORMANCE.md](PERFORMANCE.md).\n", table(machine_lines(data["machine"])),
             f"\n## Targets\n\n{counts[0]} met, {counts[1]} missed, {counts[2]} not measured. Ratios are ours to the rival's, "
             "round by round.\n", table(report.target_table(data["targets"])), "\n" + METHOD.format(**data["machine"]),
-            "## Whole gateways\n\nMedians of the rounds. In brackets: packets per processor second of the translating processes, "
-            "or their processor seconds in a run.\n", table(report.figure_table(data["results"]))]
+            "## Whole gateways\n\nMedians of the rounds. In brackets: packets per processor second of the translating "
+            "processes, or their processor seconds in a run.\n", table(report.figure_table(data["results"]))]
     text += [f"\n![{words[1]}](benchmarks-{words[0]}.svg)" for words in PLOTS]
-    text += ["\n## Tables of connections\n\n`small` is nat64d with a pool of 8192 ports.\n", table(report.state_table(data["state"])),
+    text += ["\n## Tables of connections\n\n`small` is nat64d with a pool of 8192 ports.\n",
+             table(report.state_table(data["state"])),
              "\n## A worker killed every 200 ms under load\n\n```\n" + data["storm"] + "\n```",
              "\n## libnat64 alone\n\nOf one core, in processor time.\n", table(micro_lines(data["micro"]))]
     pathlib.Path(docs, "benchmarks.md").write_text("\n".join(text) + "\n")
