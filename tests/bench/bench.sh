@@ -10,16 +10,23 @@ source "$(dirname "$0")/state.sh"
 if [ -n "${QUICK-}" ]; then
 	rounds=2 scale=0.3 limit=75 steps=5 opened=20000 kills=5 loops=3 size=3 huge=
 else
-	rounds=5 scale=1 limit=900 steps=7 opened=40000 kills=15 loops=15 size=10 huge='scale 10 huge'
+	rounds=5 scale=0.7 limit=800 steps=7 opened=40000 kills=15 loops=15 size=10 huge='scale 10 huge'
 fi
 wrong=()
 
 # part WHAT COMMAND... - say how long it took; go on when it fails
 part()
 {
-	local what=$1 begun=$SECONDS
+	local what=$1 begun=$SECONDS rc
 
-	"${@:2}" || wrong+=("$what")
+	set +e
+	(
+		set -e
+		"${@:2}"
+	)
+	rc=$?
+	set -e
+	[ $rc = 0 ] || wrong+=("$what")
 	echo "-- $what: $((SECONDS - begun)) s" >&2
 }
 

@@ -127,7 +127,7 @@ nat64d_start()
 		[tenant bench]
 		workers = $2
 		prefix = 2001:db8:64:$n::/96
-		pool = ${3-198.18.$((4 * n)).0/27}
+		pool = ${3-198.18.$((4 * n)).0/26}
 		source = 2001:db8:1::/48
 		source = $SUBSCRIBERS
 		allow = 192.0.2.0/24
@@ -155,7 +155,7 @@ warm()
 
 	for name in "$@"; do
 		# shellcheck disable=SC2046 # it is words
-		"$B/tests/bench/blast" open $(traffic "$name") flows=96000 rate=12000 >"$T/warm-$name" &
+		"$B/tests/bench/blast" open $(traffic "$name") flows=160000 rate=16000 >"$T/warm-$name" &
 		pids+=($!)
 	done
 	wait "${pids[@]}"

@@ -18,8 +18,8 @@ import time
 rig = json.load(open(sys.argv[1]))
 out, rounds, scale, limit = sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
 built, prefix, congestion = os.environ["B"], os.environ["PREFIX"], os.environ.get("CONGESTION", "cubic")
-quick = scale < 1
-results, broken, fresh = [], [], 4_000_000
+quick = scale < 0.5
+results, broken, fresh = [], [], 200_000
 ALL, PEERS = ("forward", "masquerade", "tayga", "single", "pair"), ("forward", "masquerade", "tayga", "single")
 namespaces = [f"/run/netns/{prefix}-client", f"/run/netns/{prefix}-server"]
 
@@ -97,7 +97,7 @@ FIGURES = [(f"tcp {streams} {'down' if down else 'up'}", PEERS, lambda c, s=stre
            for streams in (1, 4) for down in (False, True)]
 FIGURES += [(f"udp {frame} {flows}", ALL, lambda c, s=frame, f=flows: udp(c, s, f))
             for frame in (84, 1280) for flows in (1, 16, 1000, 100000)
-            if not quick or (frame, flows) in ((84, 16), (84, 1000), (1280, 1000))]
+            if (frame, flows) != (1280, 100000) and (not quick or (frame, flows) in ((84, 16), (84, 1000), (1280, 1000)))]
 FIGURES += [("udp 84 new", ("forward", "masquerade", "single", "pair"), new), ("echo", PEERS, echo),
             ("connections", PEERS, connects)]
 
@@ -110,7 +110,7 @@ for number in range(rounds):
         for candidate in candidates:
             try:
                 result = measure(candidate)
-            except (RuntimeError, KeyError, ValueError, subprocess.TimeoutExpired) as wrong:
+            except (RuntimeError, KeyError, ValueError, OSError, subprocess.TimeoutExpired) as wrong:
                 broken.append(f"{figure}, {candidate}: {wrong}")
                 continue
             results.append(dict(figure=figure, candidate=candidate, round=number, **result))
