@@ -63,7 +63,8 @@ part 'gateways in rounds' gateways
 part 'connections through nat64d' rates single $steps $opened
 part 'connections through masquerade' rates masquerade $steps 20000 # conntrack's own bound is not far
 part 'capacity of a table' capacity 4
-python3 -c 'import json, sys; json.dump([json.loads(line) for line in sys.stdin], sys.stdout)' <"$T/state.lines" >"$T/state.json"
+python3 -c 'import json, sys; json.dump([json.loads(line) for line in sys.stdin], sys.stdout)' \
+	<"$T/state.lines" >"$T/state.json"
 end "$(cat "$T/single.pid")" 15
 end "$(cat "$T/pair.pid")" 15
 part 'a worker killed under load' storm
