@@ -39,7 +39,7 @@ make()
 	command make --no-print-directory -j2 "$@"
 }
 
-step build make
+step build make all bench-programs
 step unit make unit
 step vectors make vectors
 step differential make differential

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # packages.sh WHAT - install the Debian packages that WHAT needs and that are missing; nothing when none is
 #
-# WHAT is build, demo (which includes build) or check (which includes both). --list prints the table instead.
+# WHAT is build, demo (which includes build), check (which includes both) or bench (which includes all).
+# --list prints the table instead.
 # A service that a package brings along (a web server, a name server) is kept from starting meanwhile, and disabled
 # afterwards, unless the package was there before: the tests run these programs themselves, in their own namespaces.
 set -euo pipefail
@@ -52,12 +53,15 @@ check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
 check nftables        shows that the rules of the host are left alone
 check prometheus      promtool checks /metrics
+bench linux-perf      make profile: where a worker's time goes
+bench valgrind        the same where perf does not work; cache lines per packet
+bench gnuplot-nox     plots of docs/benchmarks.md
 END
 )
 
 usage()
 {
-	echo "usage: packages.sh build|demo|check|--list" >&2
+	echo "usage: packages.sh build|demo|check|bench|--list" >&2
 	exit 2
 }
 
@@ -65,6 +69,7 @@ case ${1-} in
 build) kinds='build' ;;
 demo) kinds='build|demo' ;;
 check) kinds='build|demo|check' ;;
+bench) kinds='build|demo|check|bench' ;;
 --list) echo "$packages"; exit ;;
 *) usage ;;
 esac
