@@ -49,9 +49,11 @@ make6(uint8_t *b, uint32_t flow)
 }
 
 uint32_t
-tunio_read(uint8_t *data, uint32_t size)
+tunio_read(uint8_t *data, uint32_t size, struct layout_offload *offload)
 {
 	uint8_t byte;
+
+	(void)offload;		/* a device without */
 
 	if (n == packets)
 		image.order[0] = IMAGE_STOP;
@@ -71,11 +73,13 @@ tunio_read(uint8_t *data, uint32_t size)
 
 /* What comes out of the first round are the answers of the later ones, with their ends swapped. */
 bool
-tunio_write(const uint8_t *data, uint32_t len)
+tunio_write(uint8_t *data, uint32_t len, const struct layout_offload *offload)
 {
 	static uint32_t seen;
 	uint8_t *b;
 
+
+	(void)offload;
 	if (seen < FLOWS && len == 64) {
 		b = memcpy(four[seen++], data, 64);
 		memcpy(b + 12, data + 16, 4);
@@ -84,6 +88,13 @@ tunio_write(const uint8_t *data, uint32_t len)
 		memcpy(b + 22, data + 20, 2);
 	}
 	return bare || write(HERITAGE_QUEUE, data, len) == (ssize_t)len;
+}
+
+bool
+tunio_write_parts(struct iovec *part, int parts, const struct layout_offload *offload)
+{
+	(void)part, (void)parts, (void)offload;
+	return false;		/* without offloads nothing leaves as one */
 }
 
 /* In the child: to the end of the packets. Exits 0 when all of them were translated, and counted. */

@@ -107,7 +107,7 @@ step(enum stage stage, unsigned i, const uint8_t *packet, uint32_t len)
 		memcpy(buffer[i] + LAYOUT_HEADROOM, packet, len);
 		break;
 	case STAGE_PARSE:
-		must(parse_packet(&k->p, buffer[i] + LAYOUT_HEADROOM, len), "parse");
+		must(parse_packet(&k->p, buffer[i] + LAYOUT_HEADROOM, len, &whole.meta.offload), "parse");
 		break;
 	case STAGE_POLICY:
 		policy(k);

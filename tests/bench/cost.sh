@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 built()
 {
 	gcc -std=c17 -D_GNU_SOURCE -DNAT64_VERSION='"bench"' -O2 -w "${@:3}" -iquote "$2" -o "$work/$1" \
-		"$2"/tests/bench/bench_loop.c "$2"/worker/{loop,handoff,inflight,scrub,doors}.c "$2"/supervisor/birth/*.c \
+		"$2"/tests/bench/bench_loop.c "$2"/worker/{loop,gro,handoff,inflight,scrub,doors}.c "$2"/supervisor/birth/*.c \
 		"$2"/shm/*.c "$2"/worker/xlat/*.c -lseccomp -lcap-ng
 }
 
