@@ -54,7 +54,6 @@ tunio_read(uint8_t *data, uint32_t size, struct layout_offload *offload)
 	uint8_t byte;
 
 	(void)offload;		/* a device without */
-
 	if (n == packets)
 		image.order[0] = IMAGE_STOP;
 	if (n == packets || (!bare && read(HERITAGE_QUEUE, &byte, 1) != 1) || size < 84)
@@ -77,7 +76,6 @@ tunio_write(uint8_t *data, uint32_t len, const struct layout_offload *offload)
 {
 	static uint32_t seen;
 	uint8_t *b;
-
 
 	(void)offload;
 	if (seen < FLOWS && len == 64) {
