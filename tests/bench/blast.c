@@ -72,7 +72,7 @@ processor(void)
 	double ticks = 0;
 
 	for (const char *p = pids; *p; p += strcspn(p, ","), p += *p == ',') {
-		unsigned long user, system;
+		unsigned long user = 0, system = 0;
 		char name[64];
 		FILE *f;
 

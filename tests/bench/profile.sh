@@ -56,21 +56,21 @@ sampled()
 	python3 "$top/tests/bench/profile.py" "$T/script" "$B/nat64-worker" "$T/run"
 }
 
-# called LOAD - system calls and page faults per packet, of a second in the middle of a time in which packets are counted
+# called LOAD - system calls and page faults per packet: of all that the worker does from before the load until after it
 called()
 {
-	local events pid packets load begun
+	local events packets perf load
 
-	"$1" 3
-	load=$!
-	pid=$(worker)
-	sleep 1
-	begun=${EPOCHREALTIME/./}
-	packets=$(received)
 	events=$(printf 'syscalls:sys_enter_%s,' read write readv writev ppoll clock_gettime)page-faults,context-switches
-	perf stat -x, -e "$events" -p "$pid" -o "$T/stat" -- sleep 1
-	packets=$((($(received) - packets) * 1000000 / (${EPOCHREALTIME/./} - begun)))
-	wait "$load"
+	packets=$(received)
+	perf stat -x, -e "$events" -p "$(worker)" -o "$T/stat" -- sleep 6 &
+	perf=$!
+	sleep 1
+	"$1" 2
+	load=$!
+	wait $load
+	wait $perf
+	packets=$(($(received) - packets))
 	awk -F, -v packets="$packets" '$1 ~ /^[0-9]+$/ { printf "%-44s %8.3f a packet\n", $3, $1 / packets }' "$T/stat"
 }
 
