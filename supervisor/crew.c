@@ -392,7 +392,10 @@ crew_restart_step(struct tenant *t, uint64_t now)
 	}
 }
 
-/* The worker of slot w has not moved since we looked last: do packets wait for it, and for how long? */
+/*
+ * The worker of slot w has not moved since we looked last: do packets wait for it, and for how long? One that only waits for a
+ * processor is left alone.
+ */
 static void
 crew_watch(struct tenant *t, unsigned w, uint64_t now)
 {
@@ -400,9 +403,11 @@ crew_watch(struct tenant *t, unsigned w, uint64_t now)
 	struct pollfd queue = { .fd = t->device.queue[w], .events = POLLIN };
 	uint64_t limit = slot->state == STATUS_starting ? CREW_PATIENCE : CREW_STUCK;
 
-	if (slot->stuck || slot->order != IMAGE_WORK || now - slot->moved < limit)
+	if (slot->stuck || slot->order != IMAGE_WORK)
 		return;
 	if (poll(&queue, 1, 0) <= 0 || !(queue.revents & POLLIN))
+		return;
+	if (starve_look(&slot->starve, slot->pid, slot->progress) || now - slot->moved < limit)
 		return;
 	slot->stuck = true;
 	log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u (pid %d) does nothing while packets wait; killing it",

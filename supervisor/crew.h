@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include "shm/image.h"
 #include "shm/status.h"
+#include "supervisor/starve.h"
 
 #define CREW_MAX_FORMERS 64
 #define CREW_MAX_SPARES 17		/* the most that config.def allows, and one more while a worker is replaced */
@@ -24,6 +25,7 @@ struct crew_slot {
 	uint64_t retry;			/* state backoff: when to try again */
 	uint64_t progress;		/* layout_worker.progress when it was assigned, later when it moved last */
 	uint64_t moved;			/* when that was */
+	struct starve starve;		/* does it get a processor? */
 	enum image_order order;		/* what a worker is told who takes the slot */
 };
 
