@@ -148,6 +148,16 @@ scenarios()
 	scenario '7 upgrade N-1, N, N-1: same pid, nothing lost or twice' 125-upgrade
 }
 
+# All of them once more where packets come one by one.
+bare()
+{
+	if [ "$quick" ]; then
+		left_out 'the system tests on devices without offloads'
+	else
+		part 'the system tests on devices without offloads' '0 failed' bare "$last" env OFFLOAD=off B="$built" tests/system.sh
+	fi
+}
+
 costs()
 {
 	local what value unit less limit result
@@ -172,6 +182,7 @@ shares
 crash
 storm
 scenarios
+bare
 costs
 echo "== ${SECONDS} s in all"
 cat "$log/table"
