@@ -4,6 +4,7 @@
  */
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ spin(int policy)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a test that fails leaves nobody turning */
 		sched_setaffinity(0, sizeof(one), &one);
 		sched_setscheduler(0, policy, &none);
 		for (;;)
@@ -33,16 +35,22 @@ spin(int policy)
 	return pid;
 }
 
+static void
+end_one(pid_t *pid)
+{
+	if (*pid <= 0)
+		return;
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
+	*pid = 0;
+}
+
 static int
 end(void **state)
 {
 	(void)state;
-	for (pid_t *pid = (pid_t[]) { child, hog, 0 }; *pid || pid[1]; pid++)
-		if (*pid) {
-			kill(*pid, SIGKILL);
-			waitpid(*pid, NULL, 0);
-		}
-	child = hog = 0;
+	end_one(&child);
+	end_one(&hog);
 	return 0;
 }
 
@@ -119,6 +127,7 @@ idle(void **state)
 	assert_false(starve_look(&s, child, 7));
 	child = fork();
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 		_exit(0);
 	}
