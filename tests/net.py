@@ -83,6 +83,8 @@ def udp(address, port, text, local="0"):
             print("refused")
         except PermissionError:
             print("prohibited")
+        except TimeoutError:
+            raise
         except OSError as e:
             print("unreachable" if e.errno == errno.EHOSTUNREACH else e)
 

@@ -23,7 +23,7 @@ connection()
 {
 	local download
 
-	start client curl -sS --max-time 60 --limit-rate 2M -o "$T/got" "http://[$SERVER]/file"
+	start client curl -sS --max-time 60 -o "$T/got" "http://[$SERVER]/file"
 	download=$(cat "$T/pid")
 	sleep 1
 	expect hello -- peer client udp "$SERVER" 7 hello 7001
@@ -98,10 +98,10 @@ off()
 net_up
 mkdir -m 700 "$T/snapshots"
 mkdir "$T/www"
-head -c 24000000 /dev/urandom >"$T/www/file"
+head -c 9000000 /dev/urandom >"$T/www/file"
 GATEWAY="snapshot-dir = $T/snapshots"
 config
-start server python3 -m http.server --bind 203.0.113.2 --directory "$T/www" 80
+start server python3 "$top/tests/net.py" drip 203.0.113.2 80 "$T/www/file" 1000000
 wait_for 10 listening server 80
 echo_server server 203.0.113.2 7
 begin
