@@ -12,7 +12,7 @@ rows()
 	sed -n 's/^CALL\(_ARG\)\?(\([a-z_]*\),\(.*\)$/\2 \3/p' "$top/worker/syscalls.def" | awk '{ print NR - 1, $0 }'
 }
 
-# burst - datagrams of a flow that wait together, so that they leave as one
+# burst - datagrams of some flows that wait together, so that those of each leave as one where its owner reads them
 burst()
 {
 	local pids
@@ -22,9 +22,10 @@ burst()
 	kill -STOP $pids
 	ns client python3 -c "
 import socket
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-for _ in range(50):
-    s.sendto(bytes(100), ('$SERVER', 9))"
+for _ in range(16):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    for _ in range(4):
+        s.sendto(bytes(100), ('$SERVER', 9))"
 	# shellcheck disable=SC2086
 	kill -CONT $pids
 }
