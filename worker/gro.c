@@ -11,6 +11,7 @@
  */
 #include "worker/gro.h"
 #include "worker/tunio.h"
+#include "worker/xlat/bytes.h"
 #include "worker/xlat/csum.h"
 #include "worker/xlat/emit.h"
 
@@ -19,25 +20,6 @@
 #define MOST 65000			/* bytes of a group, headers included */
 #define TCP_FLAGS 13			/* where they are */
 #define LAST (PKT_FIN | 0x08)		/* FIN, PSH: of the last packet of a group only */
-
-static uint32_t
-get16(const uint8_t *b)
-{
-	return (uint32_t)b[0] << 8 | b[1];
-}
-
-static uint32_t
-get32(const uint8_t *b)
-{
-	return get16(b) << 16 | get16(b + 2);
-}
-
-static void
-put16(uint8_t *b, uint32_t v)
-{
-	b[0] = (uint8_t)(v >> 8);
-	b[1] = (uint8_t)v;
-}
 
 void
 gro_open(struct gro *g, enum status_offload offload)

@@ -11,6 +11,7 @@
  * Must never: read a field of the old header after writing (the sums are taken first); write behind the packet's end.
  */
 #include "shm/hash.h"
+#include "worker/xlat/bytes.h"
 #include "worker/xlat/csum.h"
 #include "worker/xlat/emit.h"
 #include "worker/xlat/icmpmap.h"
@@ -21,26 +22,6 @@
 #define FRAGMENT 44			/* next header: a fragment header */
 #define FRAGMENT_HEADER 8
 #define ERROR6_MAX 1280			/* an ICMPv6 error never exceeds the minimum MTU (RFC 4443 section 2.4 c) */
-
-static void
-put16(uint8_t *b, unsigned v)
-{
-	b[0] = (uint8_t)(v >> 8);
-	b[1] = (uint8_t)v;
-}
-
-static void
-put32(uint8_t *b, uint32_t v)
-{
-	put16(b, v >> 16);
-	put16(b + 2, v & 0xffff);
-}
-
-static uint32_t
-get32(const uint8_t *b)
-{
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
 
 static unsigned
 header_size(enum nat64_side family)

@@ -8,6 +8,7 @@
  * Who needs a packet as it is on the wire, to quote it, keep it or cut it, settles it first.
  * Must never: believe an offset that the packet itself does not confirm.
  */
+#include "worker/xlat/bytes.h"
 #include "worker/xlat/csum.h"
 #include "worker/xlat/offload.h"
 
@@ -15,19 +16,6 @@
 #define TCP_HEADER 20
 #define CHECK_TCP 16			/* where the transport header has its checksum */
 #define CHECK_UDP 6
-
-static uint32_t
-get16(const uint8_t *b)
-{
-	return (uint32_t)b[0] << 8 | b[1];
-}
-
-static void
-put16(uint8_t *b, uint32_t v)
-{
-	b[0] = (uint8_t)(v >> 8);
-	b[1] = (uint8_t)v;
-}
 
 static uint16_t
 check_of(const struct pkt *p)

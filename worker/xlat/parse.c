@@ -6,6 +6,7 @@
  * through the same steps, allowed to end early.
  * Must never: write; read at or behind data + len; keep anything from one packet to the next.
  */
+#include "worker/xlat/bytes.h"
 #include "worker/xlat/csum.h"
 #include "worker/xlat/icmpmap.h"
 #include "worker/xlat/offload.h"
@@ -17,18 +18,6 @@
 
 enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION = 60 };
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_LSRR = 131, OPTION_SSRR = 137 };
-
-static uint16_t
-get16(const uint8_t *b)
-{
-	return (uint16_t)(b[0] << 8 | b[1]);
-}
-
-static uint32_t
-get32(const uint8_t *b)
-{
-	return (uint32_t)get16(b) << 16 | get16(b + 2);
-}
 
 static bool
 is_extension(uint8_t next)

@@ -8,25 +8,13 @@
  * Must never: write into the packet, for a successor may have to begin again; write more than packet->cut bytes.
  */
 #include <string.h>
+#include "worker/xlat/bytes.h"
 #include "worker/xlat/csum.h"
 #include "worker/xlat/nat64.h"
 #include "worker/xlat/pkt.h"
 
 #define HEADER6 (PKT_IP6_HEADER + 8)	/* with the fragment header */
 #define UDP_HEADER 8
-
-static uint32_t
-get16(const uint8_t *b)
-{
-	return (uint32_t)b[0] << 8 | b[1];
-}
-
-static void
-put16(uint8_t *b, uint32_t v)
-{
-	b[0] = (uint8_t)(v >> 8);
-	b[1] = (uint8_t)v;
-}
 
 static void
 piece4(uint8_t *ip, uint32_t at, uint32_t size, uint32_t number, bool last)
@@ -44,12 +32,11 @@ static void
 piece6(uint8_t *ip, uint32_t at, uint32_t size, uint32_t number, bool last)
 {
 	uint8_t *fragment = ip + PKT_IP6_HEADER;
-	uint32_t id = (get16(fragment + 4) << 16 | get16(fragment + 6)) + number;
+	uint32_t id = get32(fragment + 4) + number;
 
 	put16(ip + 4, HEADER6 - PKT_IP6_HEADER + size);
 	put16(fragment + 2, (get16(fragment + 2) + at) | !last);
-	put16(fragment + 4, id >> 16);
-	put16(fragment + 6, id);
+	put32(fragment + 4, id);
 }
 
 /* One of the messages that a packet stands for, which is the only one unless they are several datagrams. */
