@@ -283,12 +283,14 @@ make_world(uint32_t millions, bool huge)
 	w.config.pool.item[0].last += addresses - 1;
 	w.config.max_sessions = millions * 2500000;
 	w.config.mtu = 1500;
+	w.config.fair_share = 0;	/* the pool is to be filled, by whoever comes first */
 	world_open(&w);
 	kind = huge ? ", huge pages" : "";
 	if (huge && madvise(w.region, w.layout.size, MADV_HUGEPAGE) != 0)
 		measure_fail("huge pages");
 	find_subscribers();
-	each = (double)(w.layout.records - w.layout.session_index) / w.layout.g.shard_sessions;
+	each = (double)(w.layout.subscriber_index - w.layout.session_index + w.layout.records - w.layout.sessions) /
+	       w.layout.g.shard_sessions;
 	printf("table: %u shards, %u M bindings, twice as many sessions, region %zu MiB virtual%s\n", shards, millions,
 	       w.layout.size >> 20, kind);
 	measure_report("memory for each session beyond the first", &each, 1, "bytes");
