@@ -125,7 +125,7 @@ def header6(src, dst, length, proto, ttl=64, tos=0):
 
 class Parsed:
     """An IP packet: version, src, dst, tos, ttl, proto, body (what is there behind all headers), size (what the header
-    says of it), ident (None: any will do), df, and a reply that its header calls for."""
+    says of it), total (with the IPv4 header), ident (None: any will do), df, and a reply that its header calls for."""
 
 
 def parse4(d, inner=False):
@@ -139,7 +139,7 @@ def parse4(d, inner=False):
         raise DROP
     p.more = bool(flags & 0x2000)
     p.version, p.src, p.dst, p.tos, p.ttl, p.proto = 4, d[12:16], d[16:20], d[1], d[8], d[9]
-    p.df, p.ident, p.whole = bool(flags & 0x4000), d[4] << 8 | d[5], d[:length]
+    p.df, p.ident, p.whole, p.total = bool(flags & 0x4000), d[4] << 8 | d[5], d[:length], length
     p.body, p.size, p.fault = d[ihl:] if inner else d[ihl:length], length - ihl, None
     options, p.broken = d[20:ihl], False
     while options and options[0] and not inner:
@@ -918,7 +918,7 @@ class Reference:
         if what[2] is None:
             mtu = p.body[6] << 8 | p.body[7]
             if mtu == 0:
-                below = [n for n in PLATEAUS if n < q.size + 20]
+                below = [n for n in PLATEAUS if n < q.total]
                 mtu = max(below) if below else 0
             mtu = min(mtu + 20, self.config.mtu6, self.config.mtu4 + 20)
             what = 2, 0, max(1280, mtu)
