@@ -63,6 +63,8 @@ class Kin:
             return True
         if at:
             return False
+        if proto in (1, 58) and payload[0] not in ((0, 8) if version == 4 else (128, 129)):
+            return True  # only queries may come in fragments; what cannot go on by itself contradicts nobody
         if size < (20 if proto == 6 else 8) or proto == 6 and not 20 <= (payload[12] >> 4) * 4 <= size:
             return True
         return self.lacks_sum(payload) and (version == 6 or self.unsummed == "drop")
