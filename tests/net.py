@@ -8,8 +8,8 @@
   send ADDRESS PORT TEXT         send a datagram, wait for nothing
   flows ADDRESS PORT N PREFIX    N UDP flows, each from its own address below PREFIX (a /48); print the answers' number
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
-  drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second, and what is left of it at once when SIGUSR1
-                                 comes; until killed
+  drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second, and what is left of it at once when
+                                 SIGUSR1 comes; until killed
   embed PREFIX/LENGTH IPV4       the IPv4 address in the prefix, RFC 6052
   seen ADDRESS PORT LPORT        connect from LPORT, print the address and port that the peer sees
   opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
