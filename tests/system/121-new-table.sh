@@ -3,6 +3,7 @@
 #
 # 5,000 numbered datagrams a second go through the gateway while one reload after the other gives it another
 # table. Bindings and counters stay; an address that is taken out drains; a change that cannot be made changes nothing.
+# alone: 5,000 packets a second, and it waits for queues to empty
 source "$(dirname "$0")/../lib.sh"
 
 # pool LINE... - $T/nat64.ini with these instead of the usual pool

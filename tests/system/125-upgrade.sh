@@ -2,6 +2,7 @@
 # 125-upgrade.sh - another nat64d takes over from the running one; packets, bindings and the pid stay
 #
 # The programs are copies in a directory of the test's, which are replaced as a package manager does: by renaming.
+# alone: 5,000 packets a second and none twice
 source "$(dirname "$0")/../lib.sh"
 
 build=$B

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # 126-supervisor.sh - nat64d is killed and its workers live: they go on, and a new nat64d takes everything over from them
+# alone: 5,000 packets a second, and it waits for queues to empty
 source "$(dirname "$0")/../lib.sh"
 
 remember_all()

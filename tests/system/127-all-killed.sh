@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # 127-all-killed.sh - nat64d and all workers are killed at once: a restart finds the bindings, and with a service manager that
 # keeps the queues also every packet
+# alone: 5,000 packets a second, and queues that must hold what comes meanwhile
 source "$(dirname "$0")/../lib.sh"
 
 # The device stays, root's alone, with its routes.
