@@ -38,7 +38,8 @@ copied()
 mutant()
 {
 	copied "$2"
-	if ! cat "$work/told.c" worker/xlat/offload.c | cmp -s - <(cat "$work"/{parse,offload}-split.c) && ! analyse "$1" "$1"; then
+	if ! cat "$work/told.c" worker/xlat/offload.c | cmp -s - <(cat "$work"/{parse,offload}-split.c) &&
+	   ! analyse "$1" "$1"; then
 		passed=$((passed + 1))
 		echo "ok an alarm without a look: $2"
 	else
