@@ -1,4 +1,4 @@
-// links: supervisor/device.o supervisor/guard.o supervisor/nft.o supervisor/tun.o supervisor/rtnl.o supervisor/sysctl.o supervisor/address.o supervisor/log.o -lmnl
+// links: supervisor/device.o supervisor/routes.o supervisor/netns.o supervisor/caps.o supervisor/guard.o supervisor/nft.o supervisor/tun.o supervisor/rtnl.o supervisor/sysctl.o supervisor/address.o supervisor/log.o -lmnl -lcap-ng
 /*
  * test_device.c - ranges are cut into routes without gap or overlap; and, as root, a device comes and goes
  *
@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "supervisor/device.h"
+#include "supervisor/routes.h"
 #include "tests/unit/unit.h"
 
 static void
@@ -22,7 +23,7 @@ covers(uint32_t first, uint32_t last, unsigned most)
 	unsigned n = 0;
 
 	while (next <= last) {
-		struct net4 block = device_block((uint32_t)next, last);
+		struct net4 block = routes_block((uint32_t)next, last);
 
 		assert_int_equal(block.addr, next);
 		assert_true(block.len <= 32);
@@ -97,7 +98,7 @@ comes_and_goes(void **state)
 	assert_int_equal(device_open(&d, &config, "/run/test", why, sizeof(why)), 0);
 	assert_string_equal(d.name, "n640");
 	assert_int_equal(d.queues, 3);
-	assert_int_equal(if_nametoindex("n640"), d.index);
+	assert_int_equal(if_nametoindex("n640"), d.leg[0].index);
 
 	/* The name is taken now, and nobody is attached to a device that exists. */
 	strcpy(config.device.s, "n640");
@@ -112,7 +113,7 @@ comes_and_goes(void **state)
 
 	/* The kernel says nothing of its own into a new device. */
 	for (unsigned q = 0; q < 3; q++) {
-		wait = (struct pollfd) { .fd = d.queue[q], .events = POLLIN };
+		wait = (struct pollfd) { .fd = d.leg[0].queue[q], .events = POLLIN };
 		assert_int_equal(poll(&wait, 1, q == 0 ? 1500 : 0), 0);
 	}
 
@@ -122,7 +123,7 @@ comes_and_goes(void **state)
 	assert_int_equal(rtnl_addresses(r, see, &seen), 0);
 	assert_true(seen.loopback);
 	device_unroute(&d, &config);
-	assert_int_equal(rtnl_route_remove(r, &(struct rtnl_net) { AF_INET, 29, { 198, 51, 100, 8 } }, d.index), -ESRCH);
+	assert_int_equal(rtnl_route_remove(r, &(struct rtnl_net) { AF_INET, 29, { 198, 51, 100, 8 } }, d.leg[0].index), -ESRCH);
 	assert_int_equal(rtnl_link_up(r, 9999, 1500, 100), -ENODEV);
 	rtnl_close(r);
 	device_close(&d);
