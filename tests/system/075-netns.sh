@@ -411,6 +411,25 @@ together()
 	all_over | diff "$T/before" -
 }
 
+# A worker that was taken over writes both families to the device of the IPv6 side, all from wrong sources: none passes.
+hostile()
+{
+	mkdir "$T/bin"
+	cp "$B/nat64d" "$B/nat64-ctld" "$B/nat64ctl" "$B/tests/stress/hostile/nat64-worker" "$T/bin"
+	B=$T/bin
+	tenants 2
+	gateway_start
+	peer blue send "$SERVER" 7 SPOOF
+	wait_for 5 spoofed '100 100'
+	gateway_stop
+	all_over | diff "$T/before" -
+}
+
+spoofed()
+{
+	[ "$(guard_counter spoofed4) $(guard_counter spoofed6)" = "$1" ]
+}
+
 places
 mkdir "$T/www"
 head -c 20000000 /dev/urandom >"$T/www/file"
@@ -455,4 +474,5 @@ check 'another namespace after a crash' moved
 check 'law 1' law1
 check 'a stop leaves nothing anywhere' stopped
 check 'both sides together, elsewhere' together
+check 'a hostile worker on the wrong device: 200 packets, none passes' hostile
 finish
