@@ -82,19 +82,40 @@ sample(struct metrics *m, uint64_t value, const char *format, ...)
 	put(m, " %" PRIu64 "\n", value);
 }
 
+/* A text of at most size - 1 bytes as the value of a label, without what would have to be escaped there. */
+static const char *
+label_of(char *to, size_t size, const char *text)
+{
+	size_t at = 0;
+
+	for (; *text && at + 1 < size; text++)
+		if (*text != '"' && *text != '\\' && *text != '\n')
+			to[at++] = *text;
+	to[at] = '\0';
+	return to;
+}
+
 static bool
 build(struct metrics *m, unsigned t, unsigned n)
 {
 	char version[sizeof(m->view->status.version)];
-	size_t at = 0;
 
 	(void)t;
-	for (const char *p = m->view->status.version; *p; p++)
-		if (*p != '"' && *p != '\\' && *p != '\n')
-			version[at++] = *p;
-	version[at] = '\0';
 	if (n == 0)
-		sample(m, 1, "version=\"%s\"", version);
+		sample(m, 1, "version=\"%s\"", label_of(version, sizeof(version), m->view->status.version));
+	return n == 0;
+}
+
+static bool
+tenant(struct metrics *m, unsigned t, unsigned n)
+{
+	const struct status_tenant *s = &m->view->status.tenant[t];
+	char device[sizeof(s->device)], netns6[STATUS_NETNS], netns4[STATUS_NETNS];
+
+	if (n == 0)
+		sample(m, 1, "device=\"%s\",netns6=\"%s\",netns4=\"%s\"", label_of(device, sizeof(device), s->device),
+		       label_of(netns6, sizeof(netns6), view_netns_name(s->netns6)),
+		       label_of(netns4, sizeof(netns4), view_netns_name(s->netns4)));
 	return n == 0;
 }
 
@@ -302,6 +323,7 @@ queue_packets(struct metrics *m, unsigned t, unsigned n)
 static const struct family families[] = {
 	{ "build", TYPE_INFO, "version of nat64d", true, build },
 	{ "start_time_seconds", TYPE_GAUGE, "when nat64d started, in seconds since 1970", true, start_time },
+	{ "tenant", TYPE_INFO, "its device, and the network namespaces of its sides", false, tenant },
 	{ "packets", TYPE_COUNTER, "packets by side and verdict; each has exactly one final verdict", false, packets },
 	{ "bytes", TYPE_COUNTER, "bytes of the packets read from the TUN queues", false, bytes },
 	{ "icmp_packets", TYPE_COUNTER, "ICMP packets read, by type and code", false, icmp_packets },

@@ -13,6 +13,9 @@
  * how often it has done so, as nat64d last saw it. It should be 0 for ever: workers send no such packets. to_host are
  * packets that some client has sent to the gateway's own IPv4 addresses, which it drops, too.
  *
+ * netns6 and netns4 are the network namespaces of its sides: own, if that is nat64d's. When they differ there is a device
+ * of that name in each.
+ *
  * Must never: walk a table; all these are sums that somebody else keeps.
  */
 #include "ctl/show.h"
@@ -22,7 +25,7 @@ const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
 	{ "workers_running", OUTPUT_NUMBER }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
 	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
 	{ "steering", OUTPUT_TEXT }, { "guard", OUTPUT_TEXT }, { "spoofed", OUTPUT_NUMBER },
-	{ "to_host", OUTPUT_NUMBER }, { "offload", OUTPUT_TEXT },
+	{ "to_host", OUTPUT_NUMBER }, { "offload", OUTPUT_TEXT }, { "netns6", OUTPUT_TEXT }, { "netns4", OUTPUT_TEXT },
 };
 
 bool
@@ -45,7 +48,8 @@ show_tenants_rows(struct show *s, unsigned t)
 		output_number(view_action(v, t, NAT64_TRANSLATE)), output_number(view_action(v, t, NAT64_DROP)),
 		output_text(view_steering_name(tenant->steering)), output_text(view_guard_name(tenant->guard)),
 		output_number(tenant->spoofed[0] + tenant->spoofed[1]), output_number(tenant->to_host),
-		output_text(view_offload_name(tenant->offload)),
+		output_text(view_offload_name(tenant->offload)), output_text(view_netns_name(tenant->netns6)),
+		output_text(view_netns_name(tenant->netns4)),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));
 	return true;

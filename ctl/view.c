@@ -71,6 +71,8 @@ end_texts(struct status *s)
 		END_TEXT(s->tenant[t].device);
 		END_TEXT(s->tenant[t].steering_why);
 		END_TEXT(s->tenant[t].guard_why);
+		END_TEXT(s->tenant[t].netns6);
+		END_TEXT(s->tenant[t].netns4);
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 			END_TEXT(s->tenant[t].worker[w].last_death);
 	}
@@ -339,6 +341,12 @@ const char *
 view_offload_name(uint32_t offload)
 {
 	return offload < STATUS_N_OFFLOADS ? offload_name[offload] : "unknown";
+}
+
+const char *
+view_netns_name(const char *netns)
+{
+	return *netns ? netns : "own";
 }
 
 const char *

@@ -70,6 +70,7 @@ const char *view_mode_name(uint32_t mode);
 const char *view_state_name(uint32_t state);
 const char *view_steering_name(uint32_t steering);
 const char *view_offload_name(uint32_t offload);
+const char *view_netns_name(const char *netns);	/* of a struct status_tenant, as nat64.ini spells it */
 const char *view_guard_name(uint32_t guard);
 const char *view_cause_name(unsigned cause);
 

@@ -56,6 +56,7 @@ struct config_text {
 	CONFIG_TYPE(DIRECTORY, struct config_text) \
 	CONFIG_TYPE(NAME, struct config_text) \
 	CONFIG_TYPE(DEVICE, struct config_text) \
+	CONFIG_TYPE(NETNS, struct config_text) \
 	CONFIG_TYPE(LISTEN, struct config_listen) \
 	CONFIG_TYPE(LOG_LEVEL, uint32_t) \
 	CONFIG_TYPE(MODE, uint32_t) \

@@ -28,7 +28,7 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 5
+#define LAYOUT_VERSION 6
 #define LAYOUT_DIALECT 1		/* of layout_shape: raised when a state, a flag or a protocol changes its meaning */
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */

@@ -12,6 +12,7 @@
 #include "shm/config.h"
 
 #define STATUS_WHY 132
+#define STATUS_NETNS 64			/* a network namespace's name with its NUL */
 #define STATUS_MAGIC UINT64_C(0x5554415434364e53)
 
 /* Why a worker ended, as `cause` in nat64_worker_restarts_total. */
@@ -85,6 +86,7 @@ struct status_tenant {
 	char guard_why[STATUS_WHY];		/* of refused, likewise */
 	uint64_t spoofed[2];		/* packets that the guard has dropped for their source: IPv4, IPv6 */
 	uint64_t to_host;		/* and for being to the gateway's own addresses */
+	char netns6[STATUS_NETNS], netns4[STATUS_NETNS];	/* where its sides live; empty: where nat64d does */
 	struct status_worker worker[CONFIG_MAX_WORKERS];
 };
 

@@ -126,6 +126,8 @@ bulletin_config(struct bulletin *b, const struct config *config, bool next)
 	}
 	for (uint32_t t = 0; t < config->tenants; t++) {
 		snprintf(s->tenant[t].name, sizeof(s->tenant[t].name), "%s", config->tenant[t].name_);
+		snprintf(s->tenant[t].netns6, STATUS_NETNS, "%.*s", STATUS_NETNS - 1, config->tenant[t].netns6.s);
+		snprintf(s->tenant[t].netns4, STATUS_NETNS, "%.*s", STATUS_NETNS - 1, config->tenant[t].netns4.s);
 		s->tenant[t].mode = config->tenant[t].mode;
 		s->tenant[t].workers = config->tenant[t].workers;
 	}

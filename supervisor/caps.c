@@ -19,7 +19,7 @@
 
 static const struct {
 	unsigned capability;
-	enum caps_bracket bracket;
+	unsigned bracket;		/* bits of enum caps_bracket */
 	const char *name;
 } caps_table[] = {
 #define CAP(capability, bracket, why) { capability, bracket, #capability },
@@ -30,6 +30,7 @@ static const struct {
 #define CAPS_N (sizeof(caps_table) / sizeof(caps_table[0]))
 
 static unsigned caps_kept;		/* brackets whose capabilities are permitted; 0: caps_init was not called */
+static unsigned caps_open;		/* brackets that are open */
 
 bool
 caps_complete(char *missing, size_t size)
@@ -78,7 +79,7 @@ caps_init(void)
 {
 	int rc;
 
-	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
+	caps_kept = CAPS_NETWORK | CAPS_START | CAPS_SIGNAL | CAPS_BIRTH | CAPS_ENTER | caps_if(CAP_BPF, CAPS_STEER) |
 		    caps_if(CAP_DAC_READ_SEARCH, CAPS_FILES) | caps_if(CAP_SYS_PTRACE, CAPS_TAKE) |
 		    caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
 	rc = caps_apply(CAPS_BIRTH, CAPNG_SELECT_BOTH);
@@ -88,7 +89,7 @@ caps_init(void)
 int
 caps_inherit(void)
 {
-	caps_kept = CAPS_NETWORK | CAPS_SIGNAL | CAPS_BIRTH | caps_if(CAP_BPF, CAPS_STEER) |
+	caps_kept = CAPS_NETWORK | CAPS_SIGNAL | CAPS_BIRTH | CAPS_ENTER | caps_if(CAP_BPF, CAPS_STEER) |
 		    caps_if(CAP_DAC_READ_SEARCH, CAPS_FILES) | caps_if(CAP_SYS_CHROOT, CAPS_SHARE);
 	return caps_apply(0, CAPNG_SELECT_CAPS);
 }
@@ -98,6 +99,16 @@ caps_raise(unsigned brackets)
 {
 	if (caps_kept && caps_apply(brackets, CAPNG_SELECT_CAPS) != 0)
 		abort();
+	caps_open = brackets;
+}
+
+unsigned
+caps_also(unsigned brackets)
+{
+	unsigned open = caps_open;
+
+	caps_raise(open | brackets);
+	return open;
 }
 
 void
@@ -107,6 +118,7 @@ caps_drop(void)
 
 	if (caps_kept && caps_apply(0, CAPNG_SELECT_CAPS) != 0)
 		abort();
+	caps_open = 0;
 	errno = saved;
 }
 

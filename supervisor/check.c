@@ -2,9 +2,9 @@
  * check.c - does the configuration make sense as a whole?
  *
  * Each value has been understood by now; here they are held against each other: addresses that two entries claim,
- * prefixes in which a packet would loop, sizes that no region can have. Two tenants live in one network namespace, so
- * their pools must be apart, and their prefixes too unless one of them leaves the routing to the operator, who may
- * choose the tenant by something other than the destination.
+ * prefixes in which a packet would loop, sizes that no region can have. Where the IPv4 sides of two tenants live in one
+ * network namespace their pools must be apart. Where their IPv6 sides do, so must their prefixes, unless one of them
+ * leaves the routing to the operator, who may choose the tenant by something other than the destination.
  *
  * A contradiction is reported at the later line and names the earlier one.
  *
@@ -269,6 +269,16 @@ check_static(struct check *c, uint32_t i)
 	}
 }
 
+/* A device in each of two namespaces, and one name for both. */
+static void
+check_device(struct check *c)
+{
+	if (strcmp(c->t->netns6.s, c->t->netns4.s) != 0 && strchr(c->t->device.s, '%'))
+		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
+			    "%s leaves the name to the kernel, but there is a device in each of two network namespaces, "
+			    "and both have one name; write a name without %%d", c->t->device.s);
+}
+
 static void
 check_numbers(struct check *c)
 {
@@ -312,13 +322,11 @@ check_two_pools(struct check *c, const struct check *o)
 					    o->t->name_, o->lines->pool[j]);
 }
 
-/* What two tenants may not share. */
 static void
-check_two(struct check *c, const struct check *o)
+check_two_prefixes(struct check *c, const struct check *o)
 {
 	char earlier[24];
 
-	check_two_pools(c, o);
 	for (uint32_t i = 0; c->t->routes && o->t->routes && i < c->t->prefix.n; i++)
 		for (uint32_t j = 0; j < o->t->prefix.n; j++)
 			if (check_overlap6(&c->t->prefix.item[i], &o->t->prefix.item[j]))
@@ -326,7 +334,36 @@ check_two(struct check *c, const struct check *o)
 					    "overlaps that of [tenant %s] (%s), and only one of them can have the route; use "
 					    "another prefix, or routes = no and policy routing", o->t->name_,
 					    check_line(earlier, o->lines->prefix[j]));
-	if (strcmp(c->t->device.s, o->t->device.s) == 0 && !strchr(c->t->device.s, '%'))
+}
+
+/* The two sides of a tenant, and where they live. */
+enum check_side { CHECK_IP6, CHECK_IP4 };
+
+static const char *
+check_netns(const struct config_tenant *t, enum check_side side)
+{
+	return side == CHECK_IP6 ? t->netns6.s : t->netns4.s;
+}
+
+/* Do two tenants meet there: a side of the one and a side of the other, in one network namespace? */
+static bool
+check_meet(const struct check *c, enum check_side mine, const struct check *o, enum check_side theirs)
+{
+	return strcmp(check_netns(c->t, mine), check_netns(o->t, theirs)) == 0;
+}
+
+/* What two tenants may not share. */
+static void
+check_two(struct check *c, const struct check *o)
+{
+	bool same6 = check_meet(c, CHECK_IP6, o, CHECK_IP6), same4 = check_meet(c, CHECK_IP4, o, CHECK_IP4);
+	bool anywhere = same6 || same4 || check_meet(c, CHECK_IP6, o, CHECK_IP4) || check_meet(c, CHECK_IP4, o, CHECK_IP6);
+
+	if (same4)
+		check_two_pools(c, o);
+	if (same6)
+		check_two_prefixes(c, o);
+	if (anywhere && strcmp(c->t->device.s, o->t->device.s) == 0 && !strchr(c->t->device.s, '%'))
 		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
 			    "%s is the device of [tenant %s] already", c->t->device.s, o->t->name_);
 }
@@ -369,6 +406,7 @@ check_config(const struct config *config, struct problem_list *problems)
 			check_begin(&other, config, o, problems);
 			check_two(&c, &other);
 		}
+		check_device(&c);
 		check_numbers(&c);
 	}
 }

@@ -5,6 +5,7 @@
 #define SUPERVISOR_CONFIG_H
 
 #include <stdio.h>
+#include <string.h>
 #include "shm/config.h"
 #include "supervisor/problem.h"
 
@@ -50,5 +51,12 @@ void config_recall(struct config *config, FILE *in, struct problem_list *problem
  * added to problems.
  */
 void config_resolve(struct config *config, unsigned cpus, struct problem_list *problems);
+
+/* Do the two sides of a tenant live in different network namespaces, so that it has a device in each? */
+static inline bool
+config_apart(const struct config_tenant *t)
+{
+	return strcmp(t->netns6.s, t->netns4.s) != 0;
+}
 
 #endif

@@ -400,12 +400,15 @@ static void
 crew_watch(struct tenant *t, unsigned w, uint64_t now)
 {
 	struct crew_slot *slot = &t->crew.slot[w];
-	struct pollfd queue = { .fd = t->device.queue[w], .events = POLLIN };
+	const struct device *d = &t->device;
+	struct pollfd queue[DEVICE_LEGS];
 	uint64_t limit = slot->state == STATUS_starting ? CREW_PATIENCE : CREW_STUCK;
 
 	if (slot->stuck || slot->order != IMAGE_WORK)
 		return;
-	if (poll(&queue, 1, 0) <= 0 || !(queue.revents & POLLIN))
+	for (unsigned leg = 0; leg < d->legs; leg++)
+		queue[leg] = (struct pollfd) { .fd = d->leg[leg].queue[w], .events = POLLIN };
+	if (poll(queue, d->legs, 0) <= 0 || !((queue[0].revents | queue[d->legs - 1].revents) & POLLIN))
 		return;
 	if (starve_look(&slot->starve, slot->pid, slot->progress) || now - slot->moved < limit)
 		return;

@@ -1,9 +1,7 @@
 /*
  * device.c - a tenant's TUN device with its switches and routes
  *
- * The device takes two kinds of packets: IPv6 packets to the prefixes and IPv4 packets to the pool. Both get there by
- * routes in the main table; the host has no address of the pool itself, so the kernel never answers in the
- * translator's place. Ranges of the pool are cut into the fewest blocks a route can name.
+ * The device takes two kinds of packets: IPv6 packets to the prefixes and IPv4 packets to the pool (routes.h).
  *
  * The kernel likes to speak on a new device: router solicitations, group reports, redirects. A translator is no host,
  * so the switches that cause them are set before the device comes up. They are the device's own and go with it. A
@@ -13,6 +11,11 @@
  * and the next nat64d attaches to it again. Its alias says whose it is, so that one whose owner left no other trace
  * is known for what it is, and removed, instead of standing in the way.
  *
+ * Where the sides of a tenant live in different namespaces there are two devices of one name, its legs. Each carries one
+ * family: its routes, and its sources in the guard. Whatever concerns the device concerns each leg, in its namespace;
+ * MTU, queues, offloads and steering are the same for both. A leg is found by its number and that of its namespace,
+ * because numbers of devices count anew in each.
+ *
  * Must never: change a switch of another device or of the host; leave a route or a device behind.
  */
 #include <errno.h>
@@ -20,26 +23,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "supervisor/address.h"
+#include "supervisor/config.h"
 #include "supervisor/device.h"
 #include "supervisor/guard.h"
 #include "supervisor/log.h"
+#include "supervisor/netns.h"
+#include "supervisor/routes.h"
 #include "supervisor/sysctl.h"
-
-struct net4
-device_block(uint32_t first, uint32_t last)
-{
-	struct net4 net = { .addr = first, .len = 32 };
-
-	while (net.len > 0) {
-		uint32_t wider = UINT32_MAX >> (net.len - 1);	/* host bits of the block twice as large */
-
-		if ((first & wider) || (first | wider) > last)
-			break;
-		net.len--;
-	}
-	return net;
-}
 
 static void
 device_switches(const struct device *d)
@@ -68,125 +58,70 @@ device_switches(const struct device *d)
 	}
 }
 
-/* What is done with a destination. Returns 0, or anything else to stop. */
-struct device_walk;
-typedef int device_see(struct device_walk *walk, const struct rtnl_net *to);
-struct device_walk {
-	device_see *see;
+/* What is done to a leg, in its namespace, with what it takes. Returns 0 or -errno. */
+struct device_task {
+	const struct config_tenant *with, *without;
+	const char *run_dir;
+	routes_verb *routes;
 	struct rtnl *r;
-	unsigned index;
-	const struct config_tenant *without;	/* leave out what this one has, too */
-	const struct rtnl_net *wanted;		/* device_wants: is it this one? */
-	struct rtnl_net last;			/* the last one seen */
+	uint64_t dropped[3];
+	char *why;			/* or NULL: nobody asks */
+	size_t size;
 };
+typedef int device_act(const struct device *d, unsigned leg, struct device_task *task);
 
+/* Do it to this leg. Returns 0 or -errno. */
 static int
-device_walk_pool(struct device_walk *walk, const struct config_pool *pool)
+device_in(const struct device *d, unsigned leg, device_act *act, struct device_task *task)
 {
-	uint64_t next = pool->first;
+	int rc = netns_enter(d->leg[leg].netns);
 
-	while (next <= pool->last) {
-		struct net4 block = device_block((uint32_t)next, pool->last);
-		struct rtnl_net to = { .family = AF_INET, .len = block.len };
-		int rc;
-
-		for (unsigned b = 0; b < 4; b++)
-			to.addr[b] = (uint8_t)(block.addr >> (24 - 8 * b));
-		walk->last = to;
-		rc = walk->see(walk, &to);
-		if (rc != 0)
-			return rc;
-		next += UINT64_C(1) << (32 - block.len);
+	if (rc == 0) {
+		task->r = rtnl_open();
+		rc = task->r ? act(d, leg, task) : -errno;
+		if (!task->r && task->why)
+			snprintf(task->why, task->size, "cannot open a netlink socket");
+		rtnl_close(task->r);
+		netns_leave(d->leg[leg].netns);
+	} else if (task->why) {
+		snprintf(task->why, task->size, "cannot enter the network namespace of device %s", d->name);
 	}
-	return 0;
+	return rc;
 }
 
-/* See every destination of the tenant. Returns what made it stop, or 0. */
+/* Do it to each leg, until it fails. Returns 0 or -errno. */
 static int
-device_walk(struct device_walk *walk, const struct config_tenant *config)
+device_each(const struct device *d, device_act *act, struct device_task *task)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < config->prefix.n && config->routes && rc == 0; i++) {
-		struct rtnl_net to = { .family = AF_INET6, .len = config->prefix.item[i].len };
-
-		memcpy(to.addr, config->prefix.item[i].addr.b, 16);
-		walk->last = to;
-		rc = walk->see(walk, &to);
-	}
-	for (uint32_t i = 0; i < config->pool.n && config->routes && rc == 0; i++)
-		rc = device_walk_pool(walk, &config->pool.item[i]);
-	for (uint32_t i = 0; i < config->leaving_.n && config->routes && rc == 0; i++)
-		rc = device_walk_pool(walk, &config->leaving_.item[i]);
+	for (unsigned leg = 0; leg < d->legs && rc == 0; leg++)
+		rc = device_in(d, leg, act, task);
 	return rc;
 }
 
-static int
-device_same(struct device_walk *walk, const struct rtnl_net *to)
+bool
+device_carries(const struct device *d, unsigned leg, int family)
 {
-	return to->family == walk->wanted->family && to->len == walk->wanted->len &&
-	       memcmp(to->addr, walk->wanted->addr, 16) == 0;
+	return d->legs == 1 || (family == AF_INET6) == (leg == 0);
 }
 
-static bool
-device_wants(const struct config_tenant *config, const struct rtnl_net *to)
+static const char *
+device_netns(const struct config_tenant *config, unsigned leg)
 {
-	struct device_walk walk = { .see = device_same, .wanted = to };
-
-	return config && device_walk(&walk, config) != 0;
+	return leg == 0 ? config->netns6.s : config->netns4.s;
 }
 
 static int
-device_add(struct device_walk *walk, const struct rtnl_net *to)
+device_route(const struct device *d, unsigned leg, struct device_task *task)
 {
-	return device_wants(walk->without, to) ? 0 : rtnl_route_add(walk->r, to, walk->index);
-}
+	const struct routes routes = {
+		.device = d->name, .index = d->leg[leg].index, .netns = device_netns(task->with, leg),
+		.ip6 = device_carries(d, leg, AF_INET6), .ip4 = device_carries(d, leg, AF_INET),
+		.with = task->with, .without = task->without,
+	};
 
-/* A route that has gone already is as good as removed. */
-static int
-device_remove(struct device_walk *walk, const struct rtnl_net *to)
-{
-	if (!device_wants(walk->without, to))
-		rtnl_route_remove(walk->r, to, walk->index);
-	return 0;
-}
-
-/* For a device that was there before: the route may be, too, and be ours. */
-static int
-device_repair(struct device_walk *walk, const struct rtnl_net *to)
-{
-	int rc = rtnl_route_add(walk->r, to, walk->index);
-
-	return rc == -EEXIST && rtnl_route_there(walk->r, to, walk->index) ? 0 : rc;
-}
-
-/* Add the routes of `with` that `without` has not. Returns 0, or -errno with what was tried in why. */
-static int
-device_routes(const struct device *d, struct rtnl *r, device_see *add, const struct config_tenant *with,
-	      const struct config_tenant *without, char *why, size_t size)
-{
-	struct device_walk walk = { .see = add, .r = r, .index = d->index, .without = without };
-	int rc = device_walk(&walk, with);
-	char text[ADDRESS_TEXT];
-
-	if (rc == 0)
-		return 0;
-	if (walk.last.family == AF_INET6) {
-		struct net6 net = { .len = walk.last.len };
-
-		memcpy(net.addr.b, walk.last.addr, 16);
-		address_print_net6(text, &net);
-	} else {
-		const uint8_t *a = walk.last.addr;
-
-		address_print_net4(text, &(struct net4) { (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 |
-							   (uint32_t)a[2] << 8 | a[3], walk.last.len });
-	}
-	if (rc == -EEXIST)
-		snprintf(why, size, "there is a route to %s already; remove it, or write routes = no", text);
-	else
-		snprintf(why, size, "cannot add a route to %s by way of %s", text, d->name);
-	return rc;
+	return task->routes(task->r, &routes, task->why, task->size);
 }
 
 void
@@ -196,28 +131,23 @@ device_mark(char out[RTNL_ALIAS], const char *run_dir, const char *tenant)
 }
 
 static int
-device_set_up(struct device *d, const struct config_tenant *config, const char *run_dir, struct rtnl *r,
-	      device_see *add, char *why, size_t size)
+device_set_up(const struct device *d, unsigned leg, struct device_task *task)
 {
+	const struct config_tenant *config = task->with;
+	unsigned index = d->leg[leg].index;
 	char mark[RTNL_ALIAS];
 	int rc;
 
-	d->index = if_nametoindex(d->name);
-	if (d->index == 0) {
-		rc = -errno;
-		snprintf(why, size, "device %s was made, but cannot be found", d->name);
-		return rc;
-	}
 	device_switches(d);
-	device_mark(mark, run_dir, config->name_);
-	rc = rtnl_link_alias(r, d->index, mark);
+	device_mark(mark, task->run_dir, config->name_);
+	rc = rtnl_link_alias(task->r, index, mark);
 	if (rc == 0)
-		rc = rtnl_link_up(r, d->index, config->mtu, config->queue_length);
+		rc = rtnl_link_up(task->r, index, config->mtu, config->queue_length);
 	if (rc != 0) {
-		snprintf(why, size, "cannot bring up device %s with mtu %u", d->name, config->mtu);
+		snprintf(task->why, task->size, "cannot bring up device %s with mtu %u", d->name, config->mtu);
 		return rc;
 	}
-	return device_routes(d, r, add, config, NULL, why, size);
+	return device_route(d, leg, task);
 }
 
 enum tun_header
@@ -229,36 +159,55 @@ device_header(const struct config_tenant *config)
 int
 device_offload(struct device *d)
 {
-	int rc;
-
 	d->offload = STATUS_offload_off;
-	if (!tun_is(d->queue[0], d->name, TUN_VIRTIO))
-		return 0;
-	rc = tun_offload(d->queue[0]);
-	if (rc < 0)
-		return rc;
-	d->offload = rc > 1 ? STATUS_offload_tso_uso : STATUS_offload_tso;
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		int queue = d->leg[leg].queue[0], rc;
+
+		if (!tun_is(queue, d->name, TUN_VIRTIO))
+			return 0;
+		rc = tun_offload(queue);
+		if (rc < 0)
+			return rc;
+		d->offload = rc > 1 ? STATUS_offload_tso_uso : STATUS_offload_tso;
+	}
+	return 0;
+}
+
+/* Find out the number of each leg, whose queues are open. Returns 0 or -errno. */
+static int
+device_index(struct device *d, char *why, size_t size)
+{
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		int rc = netns_enter(d->leg[leg].netns);
+
+		if (rc == 0) {
+			d->leg[leg].index = if_nametoindex(d->name);
+			rc = d->leg[leg].index ? 0 : -errno;
+			netns_leave(d->leg[leg].netns);
+		}
+		if (rc != 0) {
+			snprintf(why, size, "device %s was made, but cannot be found", d->name);
+			return rc;
+		}
+	}
 	return 0;
 }
 
 /* d has its queues: do the rest, or remove it. */
 static int
-device_finish(struct device *d, const struct config_tenant *config, const char *run_dir, device_see *add,
-	      char *why, size_t size)
+device_finish(struct device *d, const struct config_tenant *config, const char *run_dir, routes_verb *add, char *why,
+	      size_t size)
 {
-	struct rtnl *r = rtnl_open();
-	int rc = r ? 0 : -errno;
+	struct device_task task = { .with = config, .run_dir = run_dir, .routes = add, .why = why, .size = size };
+	int rc;
 
 	d->queues = config->workers;
-	if (rc == 0) {
-		snprintf(why, size, "cannot set the offloads of device %s; write offload = off", d->name);
-		rc = device_offload(d);
-	}
-	if (r && rc == 0)
-		rc = device_set_up(d, config, run_dir, r, add, why, size);
-	rtnl_close(r);
-	if (!r)
-		snprintf(why, size, "cannot open a netlink socket");
+	snprintf(why, size, "cannot set the offloads of device %s; write offload = off", d->name);
+	rc = device_offload(d);
+	if (rc == 0)
+		rc = device_index(d, why, size);
+	if (rc == 0)
+		rc = device_each(d, device_set_up, &task);
 	if (rc != 0)
 		device_close(d);
 	return rc;
@@ -268,14 +217,9 @@ int
 device_route_extra(const struct device *d, const struct config_tenant *with, const struct config_tenant *without,
 		   char *why, size_t size)
 {
-	struct rtnl *r = rtnl_open();
-	int rc = r ? device_routes(d, r, device_add, with, without, why, size) : -errno;
+	struct device_task task = { .with = with, .without = without, .routes = routes_add, .why = why, .size = size };
+	int rc = device_each(d, device_route, &task);
 
-	if (!r) {
-		snprintf(why, size, "cannot open a netlink socket");
-		return rc;
-	}
-	rtnl_close(r);
 	if (rc != 0)
 		device_unroute_extra(d, with, without);		/* by way of this device: nobody else's */
 	return rc;
@@ -284,23 +228,64 @@ device_route_extra(const struct device *d, const struct config_tenant *with, con
 void
 device_unroute_extra(const struct device *d, const struct config_tenant *with, const struct config_tenant *without)
 {
-	struct device_walk walk = { .see = device_remove, .r = rtnl_open(), .index = d->index, .without = without };
+	struct device_task task = { .with = with, .without = without, .routes = routes_remove };
 
-	if (!walk.r)
-		return;
-	device_walk(&walk, with);
-	rtnl_close(walk.r);
+	device_each(d, device_route, &task);
+}
+
+int
+device_place(struct device *d, const struct config_tenant *config, char *why, size_t size)
+{
+	int rc = 0;
+
+	d->legs = config_apart(config) ? DEVICE_LEGS : 1;
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		int open = netns_open(&d->leg[leg].netns, device_netns(config, leg));
+
+		if (open != 0 && rc == 0)
+			snprintf(why, size, "cannot open the network namespace %s", device_netns(config, leg));
+		rc = rc != 0 ? rc : open;
+	}
+	if (rc != 0)
+		device_leave(d);
+	return rc;
+}
+
+/* Make the devices, or none. */
+static int
+device_make(struct device *d, const struct config_tenant *config)
+{
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		int rc = netns_enter(d->leg[leg].netns);
+
+		if (rc == 0) {
+			rc = tun_open(d->name, leg == 0 ? config->device.s : d->name, device_header(config), config->workers,
+				      d->leg[leg].queue);
+			netns_leave(d->leg[leg].netns);
+		}
+		if (rc != 0) {
+			while (leg > 0)
+				tun_close(config->workers, d->leg[--leg].queue);
+			return rc;
+		}
+	}
+	return 0;
 }
 
 int
 device_open(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
 {
-	int rc = tun_open(d->name, config->device.s, device_header(config), config->workers, d->queue);
+	int rc;
 
-	d->queues = d->index = 0;
+	*d = (struct device) { .queues = 0 };
+	rc = device_place(d, config, why, size);
+	if (rc != 0)
+		return rc;
+	rc = device_make(d, config);
 	if (rc == 0)
-		return device_finish(d, config, run_dir, device_add, why, size);
+		return device_finish(d, config, run_dir, routes_add, why, size);
 	snprintf(why, size, "cannot create the TUN device %s", config->device.s);
+	device_leave(d);
 	return rc;
 }
 
@@ -308,20 +293,141 @@ int
 device_adopt(struct device *d, const struct config_tenant *config, const char *run_dir, char *why, size_t size)
 {
 	device_narrow(d, config->workers);	/* it was to become smaller when its nat64d was killed */
-	return device_finish(d, config, run_dir, device_repair, why, size);
+	return device_finish(d, config, run_dir, routes_repair, why, size);
+}
+
+struct device_holding {
+	unsigned index;
+	bool held;
+};
+
+static void
+device_holder(const struct rtnl_link *link, void *user)
+{
+	struct device_holding *h = user;
+
+	h->held = h->held || (link->index == h->index && link->carrier);
+}
+
+static int
+device_held_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	struct device_holding h = { .index = d->leg[leg].index };
+	int rc = rtnl_links(task->r, device_holder, &h);
+
+	return h.held ? -EBUSY : rc;
+}
+
+bool
+device_held(const struct device *d)
+{
+	struct device_task task = { .with = NULL };
+
+	return device_each(d, device_held_leg, &task) != 0;
+}
+
+int
+device_attach(struct device *d, enum tun_header header, unsigned n)
+{
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		int rc = netns_enter(d->leg[leg].netns);
+
+		if (rc == 0) {
+			rc = tun_attach(d->name, header, n, d->leg[leg].queue);
+			netns_leave(d->leg[leg].netns);
+		}
+		if (rc != 0) {
+			while (leg > 0)
+				tun_close(n, d->leg[--leg].queue);
+			return rc;
+		}
+	}
+	d->queues = n;
+	return 0;
 }
 
 int
 device_persist(const struct device *d)
 {
-	return tun_persist(d->queue[0], true);
+	int rc = 0;
+
+	for (unsigned leg = 0; leg < d->legs && rc == 0; leg++)
+		rc = tun_persist(d->leg[leg].queue[0], true);
+	return rc;
+}
+
+int
+device_steer(const struct device *d, int program)
+{
+	int rc = 0;
+
+	for (unsigned leg = 0; leg < d->legs && rc == 0; leg++)
+		rc = tun_steer(d->leg[leg].queue[0], program);
+	return rc;
+}
+
+static int
+device_guard_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	unsigned families = 0;
+
+	families |= device_carries(d, leg, AF_INET6) ? GUARD_IP6 : 0;
+	families |= device_carries(d, leg, AF_INET) ? GUARD_IP4 : 0;
+	return guard_set(d->name, d->leg[leg].index, families, task->with, task->without);
+}
+
+int
+device_guard(const struct device *d, const struct config_tenant *config, const struct config_tenant *also)
+{
+	struct device_task task = { .with = config, .without = also };
+
+	return device_each(d, device_guard_leg, &task);
+}
+
+static int
+device_unguard_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	(void)leg;
+	(void)task;
+	return guard_remove(d->name);
+}
+
+int
+device_unguard(const struct device *d)
+{
+	struct device_task task = { .with = NULL };
+
+	return device_each(d, device_unguard_leg, &task);
+}
+
+static int
+device_guarded_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	uint64_t dropped[3];
+	int rc = guard_dropped(d->name, dropped);
+
+	(void)leg;
+	for (unsigned i = 0; i < 3 && rc == 0; i++)
+		task->dropped[i] += dropped[i];
+	return rc;
+}
+
+int
+device_guarded(const struct device *d, uint64_t dropped[3])
+{
+	struct device_task task = { .with = NULL };
+	int rc = device_each(d, device_guarded_leg, &task);
+
+	memcpy(dropped, task.dropped, sizeof(task.dropped));
+	return rc;
 }
 
 #define DEVICE_SWEEP 256		/* at most so many are deleted at once */
 
 struct device_sweeping {
 	char mark[RTNL_ALIAS];
-	const unsigned *keep;
+	const struct device_place *keep;
+	uint64_t netns;
 	unsigned n, found, index[DEVICE_SWEEP];
 	char name[DEVICE_SWEEP][TUN_NAME];
 };
@@ -334,27 +440,38 @@ device_swept(const struct rtnl_link *link, void *user)
 	if (strncmp(link->alias, s->mark, strlen(s->mark)) != 0 || s->found == DEVICE_SWEEP)
 		return;
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->keep[i] == link->index)
+		if (s->keep[i].index == link->index && s->keep[i].netns == s->netns)
 			return;
 	memcpy(s->name[s->found], link->name, TUN_NAME);
 	s->index[s->found++] = link->index;
 }
 
-int
-device_sweep(const char *run_dir, const unsigned *keep, unsigned n)
+/* In the namespace that is swept. */
+static int
+device_sweep_here(struct device_sweeping *s)
 {
-	struct device_sweeping s = { .keep = keep, .n = n };
 	struct rtnl *r = rtnl_open();
-	int rc = r ? 0 : -errno;
+	int rc = r ? rtnl_links(r, device_swept, s) : -errno;
 
-	device_mark(s.mark, run_dir, "");
-	if (r)
-		rc = rtnl_links(r, device_swept, &s);
-	for (unsigned i = 0; i < s.found && rc == 0; i++) {
-		rc = rtnl_link_remove(r, s.index[i]);
-		guard_remove(s.name[i]);
+	for (unsigned i = 0; i < s->found && rc == 0; i++) {
+		rc = rtnl_link_remove(r, s->index[i]);
+		guard_remove(s->name[i]);
 	}
 	rtnl_close(r);
+	return rc;
+}
+
+int
+device_sweep(int netns, const char *run_dir, const struct device_place *keep, unsigned n)
+{
+	struct device_sweeping s = { .keep = keep, .n = n, .netns = netns_number(netns) };
+	int rc = netns_enter(netns);
+
+	if (rc != 0)
+		return rc;
+	device_mark(s.mark, run_dir, "");
+	rc = device_sweep_here(&s);
+	netns_leave(netns);
 	return rc == 0 ? (int)s.found : rc;
 }
 
@@ -369,10 +486,25 @@ int
 device_widen(struct device *d, unsigned n)
 {
 	enum tun_header header = d->offload == STATUS_offload_off ? TUN_BARE : TUN_VIRTIO;
-	int rc = n > d->queues ? tun_widen(d->name, header, d->queues, n, d->queue) : 0;
+	unsigned leg;
+	int rc = 0;
 
-	if (rc == 0 && n > d->queues)
+	if (n <= d->queues)
+		return 0;
+	for (leg = 0; leg < d->legs && rc == 0; leg++) {
+		rc = netns_enter(d->leg[leg].netns);
+		if (rc != 0)
+			break;
+		rc = tun_widen(d->name, header, d->queues, n, d->leg[leg].queue);
+		netns_leave(d->leg[leg].netns);
+		if (rc != 0)
+			break;
+	}
+	if (rc == 0)
 		d->queues = n;
+	else
+		while (leg > 0)
+			tun_close(n - d->queues, d->leg[--leg].queue + d->queues);
 	return rc;
 }
 
@@ -381,42 +513,74 @@ device_narrow(struct device *d, unsigned n)
 {
 	if (n >= d->queues)
 		return;
-	tun_close(d->queues - n, d->queue + n);
+	for (unsigned leg = 0; leg < d->legs; leg++)
+		tun_close(d->queues - n, d->leg[leg].queue + n);
 	d->queues = n;
+}
+
+static int
+device_adjust_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	return rtnl_link_up(task->r, d->leg[leg].index, task->with->mtu, task->with->queue_length);
 }
 
 int
 device_adjust(const struct device *d, const struct config_tenant *config)
 {
-	struct rtnl *r = rtnl_open();
-	int rc = r ? rtnl_link_up(r, d->index, config->mtu, config->queue_length) : -errno;
+	struct device_task task = { .with = config };
 
-	if (r)
-		rtnl_close(r);
-	return rc;
+	return device_each(d, device_adjust_leg, &task);
+}
+
+static int
+device_present_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	(void)task;
+	return if_nametoindex(d->name) == d->leg[leg].index ? 0 : -ENODEV;
 }
 
 bool
 device_present(const struct device *d)
 {
-	return if_nametoindex(d->name) == d->index;
+	struct device_task task = { .with = NULL };
+
+	return device_each(d, device_present_leg, &task) == 0;
+}
+
+void
+device_leave(struct device *d)
+{
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		tun_close(d->queues, d->leg[leg].queue);
+		netns_close(&d->leg[leg].netns);
+	}
+	d->queues = d->legs = 0;
+}
+
+/* Remove what is still there: a service manager keeps the queues, or a worker that could not be killed. */
+static int
+device_remove_leg(const struct device *d, unsigned leg, struct device_task *task)
+{
+	unsigned index = d->leg[leg].index;
+
+	if (index != 0 && if_nametoindex(d->name) == index)
+		rtnl_link_remove(task->r, index);
+	return 0;
 }
 
 void
 device_close(struct device *d)
 {
-	struct rtnl *r;
+	struct device_task task = { .with = NULL };
 
-	if (d->queues == 0)
-		return;
-	guard_remove(d->name);
-	tun_persist(d->queue[0], false);
-	tun_close(d->queues, d->queue);
-	d->queues = 0;
-	if (d->index == 0 || !device_present(d))
-		return;
-	r = rtnl_open();		/* a service manager keeps the queues, or a worker that could not be killed */
-	if (r)
-		rtnl_link_remove(r, d->index);
-	rtnl_close(r);
+	if (d->queues > 0) {
+		device_unguard(d);
+		for (unsigned leg = 0; leg < d->legs; leg++) {
+			tun_persist(d->leg[leg].queue[0], false);
+			tun_close(d->queues, d->leg[leg].queue);
+		}
+		d->queues = 0;
+		device_each(d, device_remove_leg, &task);
+	}
+	device_leave(d);
 }

@@ -27,6 +27,7 @@
 #include "supervisor/estate.h"
 #include "supervisor/gateway.h"
 #include "supervisor/memory.h"
+#include "supervisor/netns.h"
 #include "supervisor/orphan.h"
 #include "supervisor/text.h"
 
@@ -90,6 +91,36 @@ estate_kin(const struct gateway *g)
 	return HERITAGE_KIN;
 }
 
+static void
+estate_fill_device(struct estate_tenant *e, const struct device *d)
+{
+	memcpy(e->device, d->name, sizeof(e->device));
+	e->index = d->leg[0].index;
+	e->index4 = d->leg[1].index;
+	e->queues = d->queues;
+	e->legs = d->legs;
+	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
+		e->queue[w] = w < d->queues ? d->leg[0].queue[w] : -1;
+		e->queue4[w] = w < d->queues && d->legs == DEVICE_LEGS ? d->leg[1].queue[w] : -1;
+	}
+	for (unsigned leg = 0; leg < DEVICE_LEGS; leg++) {
+		e->netns[leg] = leg < d->legs ? d->leg[leg].netns : NETNS_OWN;
+		e->netns_number[leg] = netns_number(e->netns[leg]);
+	}
+}
+
+void
+estate_device(struct device *d, const struct estate_tenant *e)
+{
+	*d = (struct device) {
+		.queues = e->queues, .legs = e->legs,
+		.leg = { { .netns = e->netns[0], .index = e->index }, { .netns = e->netns[1], .index = e->index4 } },
+	};
+	memcpy(d->name, e->device, sizeof(d->name));
+	memcpy(d->leg[0].queue, e->queue, sizeof(e->queue));
+	memcpy(d->leg[1].queue, e->queue4, sizeof(e->queue4));
+}
+
 static int
 estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struct tenant *t)
 {
@@ -97,9 +128,7 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 	const struct crew *c = &t->crew;
 
 	memcpy(e->name, t->config->name_, sizeof(e->name));
-	memcpy(e->device, t->device.name, sizeof(e->device));
-	e->index = t->device.index;
-	e->queues = t->device.queues;
+	estate_fill_device(e, &t->device);
 	e->steer = t->steer;
 	memcpy(e->region, region->file, sizeof(e->region));
 	e->region_fd = region->fd;
@@ -109,7 +138,6 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 		const struct crew_slot *slot = &c->slot[w];
 
 		e->bell[w] = t->bell[w];
-		e->queue[w] = w < t->device.queues ? t->device.queue[w] : -1;
 		e->slot[w].pid = (uint32_t)slot->pid;
 		e->slot[w].flags = (slot->leaving ? ESTATE_LEAVING : 0) | (slot->pushed ? ESTATE_PUSHED : 0) |
 				   (slot->stuck ? ESTATE_STUCK : 0) | (slot->crashed ? ESTATE_CRASHED : 0);
@@ -128,6 +156,15 @@ estate_fill_children(uint64_t *child, const struct gateway *g)
 	for (uint32_t t = 0; t < g->tenants; t++)
 		for (unsigned w = 0; w < g->tenant[t].config->workers; w++)
 			child[ESTATE_WORKER(t, w)] = orphan_word(g->tenant[t].crew.slot[w].pid);
+}
+
+static uint32_t
+estate_version(const struct gateway *g)
+{
+	for (uint32_t t = 0; t < g->tenants; t++)
+		if (*g->tenant[t].config->netns6.s || *g->tenant[t].config->netns4.s)
+			return ESTATE_APART;
+	return ESTATE_VERSION;
 }
 
 /* The whole file in memory, owned by the caller, with its children still 0. Returns NULL with errno set. */
@@ -153,7 +190,7 @@ estate_compose(const struct gateway *g)
 		return NULL;
 	}
 	*head = (struct estate_head) {
-		.magic = ESTATE_MAGIC, .version = ESTATE_VERSION, .kin = estate_kin(g), .program = NAT64_VERSION,
+		.magic = ESTATE_MAGIC, .version = estate_version(g), .kin = estate_kin(g), .program = NAT64_VERSION,
 		.children = { at, sizeof(uint64_t), ESTATE_CHILDREN },
 	};
 	at += ESTATE_CHILDREN * (uint32_t)sizeof(uint64_t);
@@ -258,6 +295,17 @@ estate_part_fits(const struct estate_part *part, size_t size, uint32_t most)
 	       (uint64_t)part->n * part->size <= size - part->at;
 }
 
+/* Has it as many legs as its configuration asks for? One of a build that knew none has one, in its own namespace. */
+static bool
+estate_legs(struct estate_tenant *e, const struct config_tenant *config)
+{
+	if (e->legs == 0) {
+		e->legs = 1;
+		e->netns[0] = e->netns[1] = NETNS_OWN;
+	}
+	return e->legs == (config_apart(config) ? DEVICE_LEGS : 1);
+}
+
 /* Is every count in its bounds? Terminates the texts. */
 static bool
 estate_sane(struct estate *e)
@@ -272,7 +320,8 @@ estate_sane(struct estate *e)
 		tenant->device[sizeof(tenant->device) - 1] = '\0';
 		tenant->region[sizeof(tenant->region) - 1] = '\0';
 		if (strcmp(tenant->name, e->config.tenant[t].name_) != 0 || tenant->spares > ESTATE_SPARES ||
-		    tenant->queues != e->config.tenant[t].workers || tenant->queues > CONFIG_MAX_WORKERS)
+		    tenant->queues != e->config.tenant[t].workers || tenant->queues > CONFIG_MAX_WORKERS ||
+		    !estate_legs(tenant, &e->config.tenant[t]))
 			return false;
 	}
 	return true;
@@ -343,7 +392,7 @@ estate_whole(struct estate_head *h, uint64_t *child, char *file, size_t size)
 	h->program[sizeof(h->program) - 1] = '\0';
 	if (h->magic != ESTATE_MAGIC)
 		return "there is no state of a nat64d to take over";
-	if (h->version != ESTATE_VERSION)
+	if (h->version != ESTATE_VERSION && h->version != ESTATE_APART)
 		return "the nat64d before keeps its state otherwise than this one";
 	if (h->size != size || size % 8 != 0 || !estate_part_fits(&h->children, size, ESTATE_CHILDREN) ||
 	    h->children.size != sizeof(uint64_t))
@@ -425,8 +474,11 @@ estate_keep(const struct estate *e, bool keep)
 		all = estate_keep_steer(&tenant->steer, keep) && all;
 		for (unsigned w = 0; w < tenant->queues; w++) {
 			all = estate_keep_one(tenant->queue[w], keep) && all;
+			all = (tenant->legs == 1 || estate_keep_one(tenant->queue4[w], keep)) && all;
 			all = estate_keep_one(tenant->bell[w], keep) && all;
 		}
+		for (unsigned leg = 0; leg < tenant->legs; leg++)
+			all = (tenant->netns[leg] == NETNS_OWN || estate_keep_one(tenant->netns[leg], keep)) && all;
 	}
 	return all;
 }

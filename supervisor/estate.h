@@ -21,11 +21,13 @@
 #define SUPERVISOR_ESTATE_H
 
 #include "supervisor/config.h"
+#include "supervisor/device.h"
 #include "supervisor/region.h"
 #include "supervisor/steer.h"
 
 #define ESTATE_MAGIC UINT64_C(0x5453453436344e00)
 #define ESTATE_VERSION 2		/* raised when something that was there before changes its meaning or place */
+#define ESTATE_APART 3			/* this, when a tenant has a network namespace, which older ones would pass over */
 #define ESTATE_LISTENERS 4		/* as many as config.def allows */
 #define ESTATE_SPARES 40		/* spares, and former ones on their way home */
 #define ESTATE_MOST (64u << 20)		/* bytes; a file that is longer is none of ours */
@@ -83,6 +85,10 @@ struct estate_tenant {
 	struct estate_slot slot[CONFIG_MAX_WORKERS];
 	uint32_t spares, spare[ESTATE_SPARES];	/* pids */
 	struct steer steer;
+	uint32_t legs, index4;		/* of the device; index and queue are of the first leg. 0: from one that knew no legs */
+	int32_t queue4[CONFIG_MAX_WORKERS];	/* of the second leg */
+	int32_t netns[2];		/* of each leg: a descriptor, or NETNS_OWN */
+	uint64_t netns_number[2];	/* which namespaces; 0: not known */
 };
 
 /* As it was read; all text is terminated, every count in its bounds. */
@@ -127,6 +133,9 @@ void estate_remove(struct estate_file *f);
  */
 const char *estate_read(int fd, struct estate **e);
 void estate_forget(struct estate *e);
+
+/* The device of a tenant, with its descriptors, as an heir by exec finds it. */
+void estate_device(struct device *d, const struct estate_tenant *e);
 
 /* Let the descriptors in it live on over an exec, or not. Returns false when one of them is not open. */
 bool estate_keep(const struct estate *e, bool keep);

@@ -84,21 +84,29 @@ guard_add6(struct guard_list *list, const struct net6 *net)
 	}
 }
 
-/* What one configuration of a tenant may send. */
+/* The IPv4 that one configuration of a tenant may send. */
 static void
-guard_collect(struct guard_list list[GUARD_LISTS], const struct config_tenant *config)
+guard_collect4(struct guard_list list[GUARD_LISTS], const struct config_tenant *config)
 {
 	for (uint32_t i = 0; i < config->pool.n; i++)
 		guard_add4(&list[0], config->pool.item[i].first, config->pool.item[i].last);
 	for (uint32_t i = 0; i < config->leaving_.n; i++)
 		guard_add4(&list[0], config->leaving_.item[i].first, config->leaving_.item[i].last);
 	guard_add4(&list[0], config->router4, config->router4);
-	for (uint32_t i = 0; i < config->prefix.n; i++)
-		guard_add6(&list[1], &config->prefix.item[i]);
-	guard_add6(&list[1], &(struct net6) { config->router6, 128 });
 	for (uint32_t i = 0; i < config->allow.n; i++)
 		if (config->allow.item[i].len == 32)
 			guard_add4(&list[2], config->allow.item[i].addr, config->allow.item[i].addr);
+}
+
+static void
+guard_collect(struct guard_list list[GUARD_LISTS], const struct config_tenant *config, unsigned families)
+{
+	if (families & GUARD_IP4)
+		guard_collect4(list, config);
+	for (uint32_t i = 0; i < config->prefix.n && families & GUARD_IP6; i++)
+		guard_add6(&list[1], &config->prefix.item[i]);
+	if (families & GUARD_IP6)
+		guard_add6(&list[1], &(struct net6) { config->router6, 128 });
 }
 
 static int
@@ -139,7 +147,8 @@ guard_merge(struct guard_list *list, unsigned size)
 }
 
 int
-guard_set(const char *device, unsigned index, const struct config_tenant *config, const struct config_tenant *also)
+guard_set(const char *device, unsigned index, unsigned families, const struct config_tenant *config,
+	  const struct config_tenant *also)
 {
 	struct guard_list *list = calloc(GUARD_LISTS, sizeof(*list));
 	struct nft *n = list ? nft_open() : NULL;
@@ -147,9 +156,9 @@ guard_set(const char *device, unsigned index, const struct config_tenant *config
 	int rc = n ? 0 : -errno;
 
 	if (n) {
-		guard_collect(list, config);
+		guard_collect(list, config, families);
 		if (also)
-			guard_collect(list, also);
+			guard_collect(list, also, families);
 		guard_table(table, device);
 		nft_begin(n, table);
 		nft_table(n);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,10 +18,11 @@
 #include "supervisor/device.h"
 #include "supervisor/host.h"
 #include "supervisor/log.h"
+#include "supervisor/netns.h"
 #include "supervisor/sysctl.h"
 
 struct host_addresses {
-	const struct config *config;
+	const struct config_tenant *tenant;
 	unsigned obstacles;
 };
 
@@ -47,25 +49,22 @@ host_address(const struct rtnl_net *address, unsigned index, void *user)
 		return;
 	ip4 = (uint32_t)address->addr[0] << 24 | (uint32_t)address->addr[1] << 16 | (uint32_t)address->addr[2] << 8 |
 	      address->addr[3];
-	for (uint32_t t = 0; t < h->config->tenants; t++) {
-		const struct config_tenant *tenant = &h->config->tenant[t];
-
-		for (uint32_t i = 0; i < tenant->pool.n; i++) {
-			if (ip4 < tenant->pool.item[i].first || ip4 > tenant->pool.item[i].last)
-				continue;
-			if_indextoname(index, device);
-			address_print_ip4(text, ip4);
-			log_line(CONFIG_LOG_ERROR, "[tenant %s] pool: %s is this host's own address on %s; take it out of "
-				 "the pool, or off the interface", tenant->name_, text, device);
-			h->obstacles++;
-		}
+	for (uint32_t i = 0; i < h->tenant->pool.n; i++) {
+		if (ip4 < h->tenant->pool.item[i].first || ip4 > h->tenant->pool.item[i].last)
+			continue;
+		if_indextoname(index, device);
+		address_print_ip4(text, ip4);
+		log_line(CONFIG_LOG_ERROR, "[tenant %s] pool: %s is this host's own address on %s; take it out of "
+			 "the pool, or off the interface", h->tenant->name_, text, device);
+		h->obstacles++;
 	}
 }
 
+/* In the namespace of its IPv4 side: is an address of the pool the host's own? */
 static unsigned
-host_addresses(const struct config *config)
+host_addresses(const struct config_tenant *tenant)
 {
-	struct host_addresses h = { .config = config };
+	struct host_addresses h = { .tenant = tenant };
 	struct rtnl *r = rtnl_open();
 	int rc = r ? rtnl_addresses(r, host_address, &h) : -errno;
 
@@ -106,20 +105,81 @@ host_ours(const struct config *config, const char *name)
 	return d.ours;
 }
 
+/* In the namespace of one of its sides: is there a device of that name, and not ours? */
 static unsigned
-host_devices(const struct config *config)
+host_taken(const struct config *config, const struct config_tenant *tenant, const char *netns)
 {
-	unsigned n = 0;
+	const char *device = tenant->device.s;
 
-	for (uint32_t t = 0; t < config->tenants; t++) {
-		const char *device = config->tenant[t].device.s;
+	if (strchr(device, '%') || if_nametoindex(device) == 0 || host_ours(config, device))
+		return 0;
+	log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already%s%s, and it is not ours; remove it "
+		 "(ip link delete %s), or write device = NAME", tenant->name_, device,
+		 *netns ? " in the network namespace " : "", netns, device);
+	return 1;
+}
 
-		if (strchr(device, '%') || if_nametoindex(device) == 0 || host_ours(config, device))
+/* Names of one namespace would be taken for two; and what is checked between tenants goes by the name. */
+struct host_names {
+	const char *file;
+	unsigned n;
+	struct {
+		const char *name;
+		uint64_t number;
+	} seen[1 + DEVICE_LEGS * CONFIG_MAX_TENANTS];
+};
+
+static bool
+host_other_name(struct host_names *h, const char *name, uint64_t number, unsigned line, const char *where)
+{
+	for (unsigned i = 0; i < h->n; i++) {
+		if (h->seen[i].number != number || number == 0 || strcmp(h->seen[i].name, name) == 0)
 			continue;
-		log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already, and it is not ours; remove it "
-			 "(ip link delete %s), or write device = NAME", config->tenant[t].name_, device, device);
+		log_line(CONFIG_LOG_ERROR, "%s:%u: %s: %s and %s are one network namespace; write the same name for it "
+			 "everywhere", h->file, line, where, *name ? name : "own", *h->seen[i].name ? h->seen[i].name : "own");
+		return true;
+	}
+	h->seen[h->n].name = name;
+	h->seen[h->n++].number = number;
+	return false;
+}
+
+static const char *
+host_netns(const struct config_tenant *tenant, bool ip4)
+{
+	return ip4 ? tenant->netns4.s : tenant->netns6.s;
+}
+
+/* Look at a side of a tenant, in its namespace. Returns the number of things in the way. */
+static unsigned
+host_side(const struct config *config, uint32_t t, bool ip4, struct host_names *names)
+{
+	const struct config_tenant *tenant = &config->tenant[t];
+	const char *name = host_netns(tenant, ip4);
+	unsigned n, line = ip4 ? config->lines.tenant[t].netns4 : config->lines.tenant[t].netns6;
+	char where[64];
+	int netns, rc;
+
+	line = line ? line : config->lines.tenant[t].section;	/* a default */
+	snprintf(where, sizeof(where), "[tenant %s] %s", tenant->name_, ip4 ? "netns4" : "netns6");
+	rc = netns_open(&netns, name);
+	if (rc != 0) {
+		log_line(CONFIG_LOG_ERROR, "%s:%u: %s: %s: %s; make it (ip netns add %s), or write one that ip netns list "
+			 "shows", names->file, line, where, name, rc == -EINVAL ? "that is no network namespace" :
+			 rc == -ENOENT ? "there is no network namespace of that name" : strerror(-rc), name);
+		return 1;
+	}
+	n = host_other_name(names, name, netns_number(netns), line, where);
+	rc = netns_enter(netns);
+	if (rc == 0) {
+		n += ip4 || config_apart(tenant) ? host_taken(config, tenant, name) : 0;
+		n += ip4 ? host_addresses(tenant) : 0;
+		netns_leave(netns);
+	} else {
+		log_line(CONFIG_LOG_ERROR, "%s:%u: %s: cannot enter %s: %s", names->file, line, where, name, strerror(-rc));
 		n++;
 	}
+	netns_close(&netns);
 	return n;
 }
 
@@ -136,8 +196,9 @@ host_programs(const char *worker, const char *ctld)
 }
 
 unsigned
-host_check(const struct config *config, const char *worker, const char *ctld)
+host_check(const struct config *config, const char *file, const char *worker, const char *ctld)
 {
+	struct host_names names = { .file = file };
 	char missing[256];
 	unsigned n = 0;
 	uint32_t gid;
@@ -161,21 +222,44 @@ host_check(const struct config *config, const char *worker, const char *ctld)
 			 config->gateway.control_group.s);
 		n++;
 	}
-	return n + host_devices(config) + host_addresses(config) + host_programs(worker, ctld);
+	for (uint32_t t = 0; t < config->tenants; t++)
+		n += host_side(config, t, false, &names) + host_side(config, t, true, &names);
+	return n + host_programs(worker, ctld);
+}
+
+/* Does this namespace forward packets of this family? */
+static void
+host_forwards(const char *name, bool ip4)
+{
+	const char *file = ip4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
+	const char *sysctl = ip4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+	int netns, forwards = -1;
+
+	if (netns_open(&netns, name) == 0 && netns_enter(netns) == 0) {
+		forwards = sysctl_read(file);
+		netns_leave(netns);
+	}
+	netns_close(&netns);
+	if (forwards == 0 && *name)
+		log_line(CONFIG_LOG_WARNING, "the network namespace %s does not forward packets, so none will be translated "
+			 "but of programs in it: ip netns exec %s sysctl -w %s=1", name, name, sysctl);
+	else if (forwards == 0)
+		log_line(CONFIG_LOG_WARNING, "this host does not forward packets, so none will be translated for "
+			 "others: sysctl -w %s=1", sysctl);
 }
 
 void
-host_warn_forwarding(void)
+host_warn_forwarding(const struct config *config)
 {
-	static const struct {
-		const char *file, *sysctl;
-	} wanted[] = {
-		{ "ipv4/ip_forward", "net.ipv4.ip_forward" },
-		{ "ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding" },
-	};
+	for (unsigned ip4 = 0; ip4 < 2; ip4++) {
+		for (uint32_t t = 0; t < config->tenants; t++) {
+			const char *name = host_netns(&config->tenant[t], ip4);
+			uint32_t before = 0;
 
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (sysctl_read(wanted[i].file) == 0)
-			log_line(CONFIG_LOG_WARNING, "this host does not forward packets, so none will be translated for "
-				 "others: sysctl -w %s=1", wanted[i].sysctl);
+			while (strcmp(host_netns(&config->tenant[before], ip4), name) != 0)
+				before++;		/* ends at t */
+			if (before == t)
+				host_forwards(name, ip4);
+		}
+	}
 }

@@ -7,13 +7,13 @@
 #include "supervisor/config.h"
 
 /*
- * Look at rights, devices, addresses, groups and programs, and log every obstacle as an error. Returns how many there
- * were. worker and ctld are paths of the programs.
+ * Look at rights, namespaces, devices, addresses, groups and programs, and log every obstacle as an error. Returns how
+ * many there were. file is where the configuration was read; worker and ctld are paths of the programs.
  */
-unsigned host_check(const struct config *config, const char *worker, const char *ctld);
+unsigned host_check(const struct config *config, const char *file, const char *worker, const char *ctld);
 
-/* Warn when the kernel does not forward packets: nat64d does not switch that on. */
-void host_warn_forwarding(void);
+/* Warn of each namespace in which the kernel does not forward packets: nat64d does not switch that on. */
+void host_warn_forwarding(const struct config *config);
 
 /* The number of a group, by its name or as digits. Returns 0, or -ENOENT. */
 int host_group(uint32_t *gid, const char *name);

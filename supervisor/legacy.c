@@ -25,7 +25,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +37,7 @@
 #include "supervisor/keys.h"
 #include "supervisor/log.h"
 #include "supervisor/memory.h"
+#include "supervisor/netns.h"
 #include "supervisor/orphan.h"
 #include "supervisor/snapshot.h"
 
@@ -190,15 +190,25 @@ legacy_table(struct legacy_share *share, const struct gateway *g, const struct e
 	return wrong;
 }
 
-/* Is every queue one of this device? Else they are closed. */
-static bool
-legacy_queues_are(const struct device *d, enum tun_header header, unsigned n)
+static void
+legacy_close_queues(const int *queue, unsigned n)
 {
+	while (n > 0)
+		close(queue[--n]);
+}
+
+/* The queues of a leg, from the service manager, if it has all of them and they are the device's. */
+static bool
+legacy_queues_kept(struct legacy *l, const char *tenant, struct device *d, unsigned leg, enum tun_header header, unsigned n)
+{
+	int *queue = d->leg[leg].queue;
+
+	if (!store_take(&l->store, tenant, leg, n, queue))
+		return false;
 	for (unsigned w = 0; w < n; w++) {
-		if (tun_is(d->queue[w], d->name, header))
+		if (tun_is(queue[w], d->name, header))
 			continue;
-		for (w = 0; w < n; w++)
-			close(d->queue[w]);
+		legacy_close_queues(queue, n);
 		return false;
 	}
 	return true;
@@ -206,9 +216,9 @@ legacy_queues_are(const struct device *d, enum tun_header header, unsigned n)
 
 /* The queue that an orphan in slot w has, whatever it has done of its birth. Returns -errno when it has none. */
 static int
-legacy_queue_of(int pidfd, unsigned w, const char *name, enum tun_header header)
+legacy_queue_of(int pidfd, unsigned leg, unsigned w, const char *name, enum tun_header header)
 {
-	const int places[] = { HERITAGE_QUEUE, HERITAGE_QUEUES + (int)w };
+	const int places[] = { leg == 0 ? HERITAGE_QUEUE : HERITAGE_QUEUE4, HERITAGE_QUEUES_OF(leg) + (int)w };
 	int fd = -ESRCH;
 
 	for (unsigned i = 0; i < 2 && pidfd >= 0; i++) {
@@ -223,46 +233,91 @@ legacy_queue_of(int pidfd, unsigned w, const char *name, enum tun_header header)
 	return fd;
 }
 
-/* All queues from the workers that hold them. */
+/* All queues of a leg from the workers that hold them. */
 static bool
-legacy_queues_of(const int *orphan, struct device *d, enum tun_header header, unsigned n)
+legacy_queues_of(const int *orphan, struct device *d, unsigned leg, enum tun_header header, unsigned n)
 {
+	int *queue = d->leg[leg].queue;
 	unsigned w;
 
 	caps_raise(CAPS_TAKE);
 	for (w = 0; w < n; w++) {
-		d->queue[w] = legacy_queue_of(orphan[w], w, d->name, header);
-		if (d->queue[w] < 0)
+		queue[w] = legacy_queue_of(orphan[w], leg, w, d->name, header);
+		if (queue[w] < 0)
 			break;
 	}
 	caps_drop();
 	if (w == n)
 		return true;
-	while (w > 0)
-		close(d->queue[--w]);
+	legacy_close_queues(queue, w);
 	return false;
+}
+
+/* All queues of all legs, from those who hold them; or none. */
+static bool
+legacy_queues(struct legacy *l, uint32_t then, struct legacy_share *share, enum tun_header header)
+{
+	const struct estate_tenant *e = &l->estate->tenant[then];
+	struct device *d = &share->device;
+	unsigned leg;
+
+	share->kept = true;
+	for (leg = 0; leg < d->legs; leg++) {
+		bool kept = legacy_queues_kept(l, e->name, d, leg, header, e->queues);
+
+		if (!kept && !legacy_queues_of(l->orphan[then], d, leg, header, e->queues))
+			break;
+		share->kept = share->kept && kept;
+	}
+	if (leg == d->legs) {
+		d->queues = e->queues;
+		return true;
+	}
+	while (leg > 0)
+		legacy_close_queues(d->leg[--leg].queue, e->queues);
+	share->kept = false;
+	return false;
+}
+
+/* Is the device of tenant `then` of the predecessor there still, in the namespaces that now have the names of those? */
+static bool
+legacy_device_is(struct device *d, const struct estate_tenant *e, const struct config_tenant *config)
+{
+	char why[256];
+
+	memcpy(d->name, e->device, sizeof(d->name));
+	if (!*d->name || device_place(d, config, why, sizeof(why)) != 0)
+		return false;
+	d->leg[0].index = e->index;
+	d->leg[1].index = e->index4;
+	for (unsigned leg = 0; leg < d->legs; leg++)
+		if (e->netns_number[leg] != 0 && e->netns_number[leg] != netns_number(d->leg[leg].netns))
+			return false;
+	return device_present(d);
 }
 
 /* Hold on to the device of tenant `then` of the predecessor. */
 static void
-legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share, enum tun_header header)
+legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share, const struct config_tenant *config)
 {
 	const struct estate_tenant *e = &l->estate->tenant[then];
 	struct device *d = &share->device;
 
-	memcpy(d->name, e->device, sizeof(d->name));
-	d->index = e->index;
-	if (!*d->name || !device_present(d)) {
+	if (!legacy_device_is(d, e, config)) {
+		device_leave(d);
 		log_line(CONFIG_LOG_WARNING, "tenant %s: device %s, left by an earlier nat64d, is gone; making a new one",
 			 e->name, d->name);
 		return;
 	}
-	share->kept = store_take(&l->store, e->name, e->queues, d->queue) &&
-		      legacy_queues_are(d, header, e->queues);
-	if (share->kept || legacy_queues_of(l->orphan[then], d, header, e->queues))
-		d->queues = e->queues;
-	else
-		share->attach = true;
+	share->attach = !legacy_queues(l, then, share, device_header(config));
+}
+
+/* Would the device be made with the same name in the same places? */
+static bool
+legacy_same_device(const struct config_tenant *then, const struct config_tenant *now)
+{
+	return strcmp(then->device.s, now->device.s) == 0 && strcmp(then->netns6.s, now->netns6.s) == 0 &&
+	       strcmp(then->netns4.s, now->netns4.s) == 0;
 }
 
 /* Decide what becomes of tenant `then` of the predecessor, which is `now` today. */
@@ -286,8 +341,8 @@ legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
 		log_line(CONFIG_LOG_INFO, "tenant %s: %s, so the bindings of an earlier nat64d are brought over into a new "
 			 "table", e->name, why);
 	share->then = config;
-	if (strcmp(config->device.s, g->config->tenant[now].device.s) == 0)
-		legacy_device(l, then, share, device_header(&g->config->tenant[now]));
+	if (legacy_same_device(config, &g->config->tenant[now]))
+		legacy_device(l, then, share, &g->config->tenant[now]);
 }
 
 /* What tenant t had when the host went down, if nothing else of it is there. */
@@ -349,9 +404,7 @@ legacy_refuse(struct legacy_share *share)
 {
 	region_close(&share->region);
 	region_close(&share->old);
-	for (unsigned w = 0; w < share->device.queues; w++)
-		close(share->device.queue[w]);
-	share->device.queues = 0;
+	device_leave(&share->device);
 	share->attach = false;
 	share->then = NULL;
 }
@@ -391,45 +444,71 @@ legacy_end_workers(struct gateway *g)
 				legacy_bury(g, then, w);
 }
 
-struct legacy_holding {
-	unsigned index;
-	bool held;
-};
-
-static void
-legacy_held(const struct rtnl_link *link, void *user)
-{
-	struct legacy_holding *h = user;
-
-	h->held = h->held || (link->index == h->index && link->carrier);
-}
-
 /* Open the queues of a device that nobody holds one of any more. */
 static void
 legacy_attach(struct legacy_share *share, const struct config_tenant *config)
 {
 	const struct timespec look = { .tv_nsec = LEGACY_LOOK * 1000000L };
-	struct legacy_holding h = { .index = share->device.index, .held = true };
 	struct device *d = &share->device;
-	struct rtnl *r = rtnl_open();
+	bool held = device_held(d);
 
-	for (unsigned waited = 0; r && h.held && waited < LEGACY_QUEUES; waited += LEGACY_LOOK) {
-		h.held = false;
-		if (rtnl_links(r, legacy_held, &h) != 0)
-			h.held = true;
-		if (h.held)
-			nanosleep(&look, NULL);		/* a spare on its way out */
+	for (unsigned waited = 0; held && waited < LEGACY_QUEUES; waited += LEGACY_LOOK) {
+		nanosleep(&look, NULL);			/* a spare on its way out */
+		held = device_held(d);
 	}
-	rtnl_close(r);
-	if (!h.held && tun_attach(d->name, device_header(config), config->workers, d->queue) == 0) {
-		d->queues = config->workers;
-		if (device_present(d))
-			return;
-		tun_close(d->queues, d->queue);
-		d->queues = 0;
-	}
+	if (!held && device_attach(d, device_header(config), config->workers) == 0 && device_present(d))
+		return;
+	device_leave(d);
 	log_line(CONFIG_LOG_WARNING, "tenant %s: device %s, left by an earlier nat64d, cannot be attached to; making a new one",
 		 config->name_, d->name);
+}
+
+/* The devices that go on. Returns how many. */
+static unsigned
+legacy_places(const struct gateway *g, struct device_place *place)
+{
+	unsigned n = 0;
+
+	for (uint32_t t = 0; t < g->config->tenants; t++) {
+		const struct device *d = &g->legacy.share[t].device;
+
+		for (unsigned leg = 0; leg < d->legs && d->queues > 0; leg++)
+			place[n++] = (struct device_place) { netns_number(d->leg[leg].netns), d->leg[leg].index };
+	}
+	return n;
+}
+
+/* Remove what else there is of devices of ours in this namespace, if there is one of that name. Returns how many went. */
+static unsigned
+legacy_sweep_netns(const struct gateway *g, const char *name, const struct device_place *keep, unsigned n)
+{
+	int netns, swept = 0;
+
+	if (netns_open(&netns, name) == 0)
+		swept = device_sweep(netns, g->config->gateway.run_dir.s, keep, n);
+	netns_close(&netns);
+	return swept > 0 ? (unsigned)swept : 0;
+}
+
+/* In all namespaces that the predecessor used or we shall use. */
+static unsigned
+legacy_sweep_devices(const struct gateway *g)
+{
+	const struct config *config[] = { g->legacy.estate ? &g->legacy.estate->config : NULL, g->config };
+	struct device_place keep[CONFIG_MAX_TENANTS * DEVICE_LEGS];
+	unsigned n = legacy_places(g, keep), swept = legacy_sweep_netns(g, "", keep, n);
+
+	for (unsigned c = 0; c < 2; c++) {
+		for (uint32_t t = 0; config[c] && t < config[c]->tenants; t++) {
+			const struct config_tenant *tenant = &config[c]->tenant[t];
+
+			if (*tenant->netns6.s)
+				swept += legacy_sweep_netns(g, tenant->netns6.s, keep, n);
+			if (*tenant->netns4.s && config_apart(tenant))
+				swept += legacy_sweep_netns(g, tenant->netns4.s, keep, n);
+		}
+	}
+	return swept;
 }
 
 /* Is it the file of a region that goes on, or of one whose bindings do? */
@@ -476,8 +555,7 @@ void
 legacy_take(struct gateway *g)
 {
 	struct legacy *l = &g->legacy;
-	unsigned keep[CONFIG_MAX_TENANTS], n = 0;
-	int swept;
+	unsigned swept;
 
 	if (l->estate)
 		legacy_end_workers(g);
@@ -485,18 +563,16 @@ legacy_take(struct gateway *g)
 	caps_raise(CAPS_NETWORK);
 	for (uint32_t t = 0; t < g->config->tenants; t++) {
 		if (l->share[t].kept && l->share[t].device.queues != g->config->tenant[t].workers) {
-			store_forget(g->config->tenant[t].name_, l->share[t].device.queues);
+			store_forget(g->config->tenant[t].name_, &l->share[t].device);
 			l->share[t].kept = false;
 		}
 		if (l->share[t].attach)
 			legacy_attach(&l->share[t], &g->config->tenant[t]);
-		if (l->share[t].device.queues > 0)
-			keep[n++] = l->share[t].device.index;
 	}
-	swept = device_sweep(g->config->gateway.run_dir.s, keep, n);
+	swept = legacy_sweep_devices(g);
 	caps_drop();
 	if (swept > 0)
-		log_line(CONFIG_LOG_INFO, "removed %d device%s that an earlier nat64d left", swept, swept == 1 ? "" : "s");
+		log_line(CONFIG_LOG_INFO, "removed %u device%s that an earlier nat64d left", swept, swept == 1 ? "" : "s");
 	legacy_sweep_files(g);
 	estate_path(g->left.path, g->config->gateway.run_dir.s);
 }

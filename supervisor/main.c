@@ -212,7 +212,7 @@ main_estate(struct gateway *g)
 		if (rc != 0)
 			return main_failed("cannot make a device persistent", rc);
 		if (!g->legacy.share[t].kept)
-			store_forget(tenant->config->name_, tenant->device.queues);
+			store_forget(tenant->config->name_, &tenant->device);
 		if (!store_keep(tenant->config->name_, &tenant->device))
 			log_line(CONFIG_LOG_WARNING, "tenant %s: the service manager does not keep its queues; what waits in "
 				 "them will be lost when nat64d and all workers are killed", tenant->config->name_);
@@ -235,7 +235,7 @@ main_birth(struct gateway *g)
 			 g->config->gateway.run_dir.s);
 		return false;
 	}
-	if (host_check(g->config, g->worker_program, g->ctld_program) != 0)
+	if (host_check(g->config, g->file, g->worker_program, g->ctld_program) != 0)
 		return false;
 
 	rc = caps_init();
@@ -266,7 +266,7 @@ main_birth(struct gateway *g)
 		return main_failed("cannot reduce the capabilities of nat64d", rc);
 
 	calls_shut(&g->denied);
-	host_warn_forwarding();
+	host_warn_forwarding(g->config);
 	child_open();
 	now = main_now();
 	ctld_start(g, now);
@@ -408,7 +408,7 @@ main_death(struct gateway *g)
 	while (g->tenants > 0) {
 		struct tenant *tenant = &g->tenant[--g->tenants];
 
-		store_forget(tenant->config->name_, tenant->device.queues);
+		store_forget(tenant->config->name_, &tenant->device);
 		tenant_close(tenant);
 	}
 	caps_drop();

@@ -83,7 +83,7 @@ discard(struct tenant *t)
 	struct shift *s = &t->shift;
 
 	crew_drop_next(t);
-	steer_attach(&t->steer, t->device.queue[0]);
+	device_steer(&t->device, t->steer.program);
 	caps_raise(CAPS_NETWORK);
 	if (s->config)
 		device_unroute_extra(&t->device, s->config, t->config);
@@ -183,7 +183,7 @@ shift_begin(struct tenant *t, uint64_t now)
 	t->crew.halted = t->region.foreign;	/* who dies there can have no successor */
 	t->crew.restart = 0;
 	if (t->shift.steer.program >= 0)	/* to where a packet will belong; if that is not so yet, it is handed over */
-		steer_attach(&t->shift.steer, t->device.queue[0]);
+		device_steer(&t->device, t->shift.steer.program);
 	for (unsigned w = 0; w < t->config->workers; w++)
 		crew_order(t, w, w < t->shift.config->workers ? IMAGE_DRAIN : IMAGE_EMPTY);
 	t->shift.looked = false;
@@ -293,7 +293,7 @@ shift_commit(struct tenant *t)
 	for (unsigned w = 0; w < t->config->workers; w++)
 		crew_order(t, w, IMAGE_WORK);
 	if (t->steer.program < 0)
-		steer_attach(&t->steer, t->device.queue[0]);
+		device_steer(&t->device, t->steer.program);
 	if (t->shift.config)		/* else the start has said so */
 		tenant_steer_tell(t, t->config->workers == 1 ? TENANT_STEER_OFF : t->shift.steering,
 				  t->shift.steering_why);
@@ -332,7 +332,7 @@ settle(struct tenant *t)
 		device_unroute_extra(&t->device, s->config, t->config);
 	tenant_guard(t, NULL);
 	if (s->config && s->config->workers != t->config->workers) {
-		store_forget(t->config->name_, t->device.queues);
+		store_forget(t->config->name_, &t->device);
 		device_narrow(&t->device, t->config->workers);
 		store_keep(t->config->name_, &t->device);
 	}

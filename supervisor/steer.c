@@ -34,7 +34,6 @@
 #include "shm/hash.h"
 #include "supervisor/bpf.h"
 #include "supervisor/steer.h"
-#include "supervisor/tun.h"
 
 /* What the program knows. Unused places hold numbers above every key, so that a search needs no count. */
 struct steer_table {
@@ -493,12 +492,6 @@ steer_fill(const struct steer *s, const struct config_tenant *config, const stru
 		munmap(blocks, blocks_bytes);
 	free(made);
 	return rc;
-}
-
-int
-steer_attach(const struct steer *s, int queue)
-{
-	return tun_steer(queue, s->program);
 }
 
 void

@@ -28,12 +28,9 @@ int steer_fill(const struct steer *s, const struct config_tenant *config, const 
 	       const struct layout_header *h, const struct layout_secret *secret, const uint8_t owners[LAYOUT_MAX_SHARDS]);
 
 /*
- * Have the device of this queue deal its packets so, for as long as it lives, or as it likes if nothing is open. Packets of
- * worker w go to the queue that was attached to the device as number w. Returns 0 or -errno.
+ * Close what is open. With device_steer() a device deals its packets so for as long as it lives: those of worker w go to
+ * the queue that was attached as number w. A device goes on steering with what it was given.
  */
-int steer_attach(const struct steer *s, int queue);
-
-/* Close what is open. A device goes on steering with what it was given. */
 void steer_close(struct steer *s);
 
 #endif

@@ -2,9 +2,10 @@
  * store.c - queues in the keeping of the service manager
  *
  * systemd can hold descriptors for a service and hands them to its next process (FDSTORE=1). A TUN queue that is held so
- * lives when nat64d and all its workers are killed at once, and packets wait in it until the restart. Each queue has a name,
- * TENANT.qN, so that the order is kept. FDPOLL=0: otherwise a queue would be dropped for the POLLERR that it shows while its
- * device is down. Only queues are kept. Bells carry nothing, sockets are made again, and memory is in files.
+ * lives when nat64d and all its workers are killed at once, and packets wait in it until the restart. Each queue has a
+ * name, TENANT.qN, and TENANT.rN on the second leg of a device, so that the order is kept. FDPOLL=0: otherwise a queue
+ * would be dropped for the POLLERR that it shows while its device is down. Only queues are kept. Bells carry nothing,
+ * sockets are made again, and memory is in files.
  *
  * systemd gives a descriptor back and keeps its own; the same one sent again is noticed and not kept twice. So after every
  * start all are sent, whether they come from there or not.
@@ -19,14 +20,14 @@
 #include "supervisor/notify.h"
 #include "supervisor/store.h"
 
-_Static_assert(STORE_MOST == CONFIG_MAX_TENANTS * CONFIG_MAX_WORKERS, "room for all queues");
+_Static_assert(STORE_MOST == CONFIG_MAX_TENANTS * DEVICE_LEGS * CONFIG_MAX_WORKERS, "room for all queues");
 
 #define STORE_FIRST 3			/* the number of the first descriptor that is handed over */
 
 static void
-store_name(char out[CONFIG_NAME_MAX + 8], const char *tenant, unsigned w)
+store_name(char out[CONFIG_NAME_MAX + 8], const char *tenant, unsigned leg, unsigned w)
 {
-	snprintf(out, CONFIG_NAME_MAX + 8, "%.31s.q%u", tenant, w % CONFIG_MAX_WORKERS);
+	snprintf(out, CONFIG_NAME_MAX + 8, "%.31s.%c%u", tenant, leg == 0 ? 'q' : 'r', w % CONFIG_MAX_WORKERS);
 }
 
 /* Have it forget all it keeps under a name. */
@@ -67,11 +68,11 @@ store_open(struct store *s)
 }
 
 static struct store_item *
-store_find(struct store *s, const char *tenant, unsigned w)
+store_find(struct store *s, const char *tenant, unsigned leg, unsigned w)
 {
 	char name[CONFIG_NAME_MAX + 8];
 
-	store_name(name, tenant, w);
+	store_name(name, tenant, leg, w);
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->item[i].fd >= 0 && strcmp(s->item[i].name, name) == 0)
 			return &s->item[i];
@@ -79,13 +80,13 @@ store_find(struct store *s, const char *tenant, unsigned w)
 }
 
 bool
-store_take(struct store *s, const char *tenant, unsigned n, int *queue)
+store_take(struct store *s, const char *tenant, unsigned leg, unsigned n, int *queue)
 {
 	for (unsigned w = 0; w < n; w++)
-		if (!store_find(s, tenant, w))
+		if (!store_find(s, tenant, leg, w))
 			return false;
 	for (unsigned w = 0; w < n; w++) {
-		struct store_item *item = store_find(s, tenant, w);
+		struct store_item *item = store_find(s, tenant, leg, w);
 
 		queue[w] = item->fd;
 		item->fd = -1;
@@ -110,22 +111,24 @@ store_keep(const char *tenant, const struct device *d)
 {
 	char name[CONFIG_NAME_MAX + 8], text[128];
 
-	for (unsigned w = 0; w < d->queues && notify_heard(); w++) {
-		store_name(name, tenant, w);
+	for (unsigned i = 0; i < d->legs * d->queues && notify_heard(); i++) {
+		unsigned leg = i / d->queues, w = i % d->queues;
+
+		store_name(name, tenant, leg, w);
 		snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
-		if (!notify_send_fd(text, d->queue[w]))
+		if (!notify_send_fd(text, d->leg[leg].queue[w]))
 			return false;
 	}
 	return true;
 }
 
 void
-store_forget(const char *tenant, unsigned queues)
+store_forget(const char *tenant, const struct device *d)
 {
 	char name[CONFIG_NAME_MAX + 8];
 
-	for (unsigned w = 0; w < queues && notify_heard(); w++) {
-		store_name(name, tenant, w);
+	for (unsigned i = 0; i < d->legs * d->queues && notify_heard(); i++) {
+		store_name(name, tenant, i / d->queues, i % d->queues);
 		store_remove(name);
 	}
 }

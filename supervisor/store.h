@@ -6,7 +6,7 @@
 
 #include "supervisor/device.h"
 
-#define STORE_MOST 1024			/* a queue for every worker that there can be */
+#define STORE_MOST 2048			/* a queue of each leg for every worker that there can be */
 
 /* What the service manager gave back to us. */
 struct store {
@@ -23,8 +23,8 @@ struct store {
  */
 void store_open(struct store *s);
 
-/* Take the n queues of a tenant out of it. Returns false when one is missing; then nothing is taken. */
-bool store_take(struct store *s, const char *tenant, unsigned n, int *queue);
+/* Take the n queues of a leg of a tenant's device out of it. Returns false when one is missing; then nothing is taken. */
+bool store_take(struct store *s, const char *tenant, unsigned leg, unsigned n, int *queue);
 
 /* Whatever nobody has taken: close it, and have the service manager forget it. */
 void store_close(struct store *s);
@@ -34,6 +34,6 @@ void store_close(struct store *s);
  * it does not take them.
  */
 bool store_keep(const char *tenant, const struct device *d);
-void store_forget(const char *tenant, unsigned queues);
+void store_forget(const char *tenant, const struct device *d);
 
 #endif

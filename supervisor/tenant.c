@@ -17,7 +17,6 @@
 #include "supervisor/caps.h"
 #include "supervisor/child.h"
 #include "supervisor/estate.h"
-#include "supervisor/guard.h"
 #include "supervisor/legacy.h"
 #include "supervisor/log.h"
 #include "supervisor/tenant.h"
@@ -83,7 +82,7 @@ tenant_steer(struct tenant *t)
 	if (t->config->workers > 1 && t->config->steering != CONFIG_SWITCH_OFF) {
 		rc = tenant_steer_make(&t->steer, &ground, why, sizeof(why));
 		if (rc == 0) {
-			rc = steer_attach(&t->steer, t->device.queue[0]);
+			rc = device_steer(&t->device, t->steer.program);
 			snprintf(why, sizeof(why), "cannot attach the BPF program to device %s: %s", t->device.name,
 				 strerror(-rc));
 		}
@@ -97,8 +96,8 @@ int
 tenant_guard(struct tenant *t, const struct config_tenant *also)
 {
 	char why[128] = "";
-	int rc = t->config->source_guard == CONFIG_SWITCH_OFF ? guard_remove(t->device.name) :
-		 guard_set(t->device.name, t->device.index, t->config, also);
+	int rc = t->config->source_guard == CONFIG_SWITCH_OFF ? device_unguard(&t->device) :
+		 device_guard(&t->device, t->config, also);
 
 	if (rc == 0) {
 		t->guarded = t->config->source_guard != CONFIG_SWITCH_OFF;
@@ -124,7 +123,7 @@ tenant_guard_look(struct tenant *t, uint64_t now)
 	if (now < t->guard_at)
 		return t->guard_at;
 	caps_raise(CAPS_NETWORK);
-	rc = guard_dropped(t->device.name, dropped);
+	rc = device_guarded(&t->device, dropped);
 	if (rc == 0) {
 		bulletin_guarded(t->bulletin, t->number, dropped);
 	} else if (rc == -ENOENT) {
@@ -145,7 +144,7 @@ tenant_inherit(struct tenant *t, struct legacy_share *share)
 	t->region = share->region;
 	t->device = share->device;
 	share->region = (struct region) { .fd = -1, .fd_ro = -1 };
-	share->device.queues = 0;
+	share->device = (struct device) { .queues = 0 };
 	if (t->region.fd >= 0)
 		log_line(CONFIG_LOG_INFO, "tenant %s: goes on with the bindings of an earlier nat64d", t->config->name_);
 }
@@ -233,10 +232,7 @@ tenant_adopt(struct tenant *t, const struct estate_tenant *e, bool foreign)
 	t->steer = e->steer;
 	memcpy(t->region.file, e->region, sizeof(t->region.file));
 	memcpy(t->bell, e->bell, sizeof(t->bell));
-	t->device.index = e->index;
-	t->device.queues = e->queues;
-	memcpy(t->device.name, e->device, sizeof(t->device.name));
-	memcpy(t->device.queue, e->queue, sizeof(t->device.queue));
+	estate_device(&t->device, e);
 	crew_adopt(t, e);
 	return device_offload(&t->device);
 }
@@ -295,13 +291,14 @@ tenant_close(struct tenant *t)
 pid_t
 tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign)
 {
-	struct child_door doors[2 * CONFIG_MAX_WORKERS + 4];
+	struct child_door doors[(1 + DEVICE_LEGS) * CONFIG_MAX_WORKERS + 4];
 	struct heritage h = {
 		.kind = HERITAGE_WORKER,
 		.uid = t->gateway->uid_base + 1 + t->number,
 		.gid = t->gateway->uid_base + 1 + t->number,
 		.workers = ground->config->workers,
 		.offload = t->device.offload,
+		.legs = t->device.legs,
 		.tenants = 1,
 		.log_level = t->gateway->log_level,
 		.region_size = { ground->region->size },
@@ -318,7 +315,8 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -errno;
 	for (int w = 0; w < (int)ground->config->workers; w++) {
-		doors[n++] = (struct child_door) { t->device.queue[w], HERITAGE_QUEUES + w };
+		for (int leg = 0; leg < (int)t->device.legs; leg++)
+			doors[n++] = (struct child_door) { t->device.leg[leg].queue[w], HERITAGE_QUEUES_OF(leg) + w };
 		doors[n++] = (struct child_door) { t->bell[w], HERITAGE_BELLS + w };
 	}
 	doors[n++] = (struct child_door) { ground->region->fd, HERITAGE_REGION };

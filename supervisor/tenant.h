@@ -69,7 +69,7 @@ void tenant_close(struct tenant *t);
 pid_t tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign);
 
 /*
- * Make the program that steers packets to the workers that will stand on this ground; steer_attach then lets the device
+ * Make the program that steers packets to the workers that will stand on this ground; device_steer then lets the device
  * use it. Should: hold CAP_BPF. Returns 0, or -errno with what was tried in why; then nothing is open.
  */
 int tenant_steer_make(struct steer *s, const struct crew_ground *ground, char *why, size_t size);

@@ -14,6 +14,7 @@
 #include "supervisor/address.h"
 #include "supervisor/value.h"
 
+#define VALUE_NETNS_MAX 63		/* characters; nat64-ctld has room for so many */
 #define VALUE_PORT_MIN 1024		/* of a pool entry that names no ports */
 
 /* Refuse text: "text" followed by the words. Always returns false. */
@@ -288,6 +289,29 @@ VALUE_PARSE(DEVICE)
 VALUE_PRINT(DEVICE)
 {
 	value_print_PATH(out, field);
+}
+
+/* A file right below /run/netns, as `ip netns add` takes it; "" is nat64d's own, which is called own here. */
+VALUE_PARSE(NETNS)
+{
+	(void)range;
+	if (strcmp(text, "own") == 0) {
+		((struct config_text *)field)->s[0] = '\0';
+		return true;
+	}
+	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+	    !value_copy(field, text, VALUE_NETNS_MAX, value_device_character))
+		return value_refuse(why, text, "is no name of a network namespace; write own, or one that ip netns list "
+				    "shows: at most %u characters without /, : and spaces", VALUE_NETNS_MAX);
+	return true;
+}
+
+VALUE_PRINT(NETNS)
+{
+	if (*((const struct config_text *)field)->s)
+		value_print_PATH(out, field);
+	else
+		snprintf(out->s, sizeof(out->s), "own");
 }
 
 VALUE_PARSE(LISTEN)

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include "supervisor/birth/birth.h"
 
-extern const struct birth_call doors_open[];
-extern const size_t doors_count;
+/* What every worker may do; and what one with two devices may. */
+extern const struct birth_call doors_open[], doors_apart[];
+extern const size_t doors_count, doors_apart_count;
 
 #endif

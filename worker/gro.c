@@ -22,9 +22,9 @@
 #define LAST (PKT_FIN | 0x08)		/* FIN, PSH: of the last packet of a group only */
 
 void
-gro_open(struct gro *g, enum status_offload offload)
+gro_open(struct gro *g, enum status_offload offload, const int *queue)
 {
-	*g = (struct gro) { .offload = offload };
+	*g = (struct gro) { .offload = offload, .queue = queue };
 }
 
 void
@@ -106,7 +106,7 @@ same_flow(const struct gro_packet *a, const struct gro_packet *b)
 	uint32_t size, other;
 	const uint8_t *x = ends(a, &size), *y = ends(b, &other);
 
-	return a->proto == b->proto && size == other && memcmp(x, y, size) == 0;
+	return a->proto == b->proto && a->p.to == b->p.to && size == other && memcmp(x, y, size) == 0;
 }
 
 /* Are the IP headers the same but for length, identification and checksum? */
@@ -222,15 +222,16 @@ gro_write(struct nat64 *n, struct gro *g, unsigned i)
 {
 	struct gro_packet *a = &g->packet[i], *q = a;
 	struct iovec part[LAYOUT_BATCH + 1];
-	int parts = 1;
+	int parts = 1, queue = g->queue[a->p.to];
 
 	if (a->count <= 1)
-		return tunio_write(a->p.data, a->p.len, g->offload == STATUS_offload_off ? NULL : &a->p.meta.offload);
+		return tunio_write(queue, a->p.data, a->p.len,
+				   g->offload == STATUS_offload_off ? NULL : &a->p.meta.offload);
 	head(n, g, a);
 	part[parts++] = (struct iovec) { a->p.data, a->p.len };
 	for (unsigned k = 1; k < a->count; k++) {
 		q = &g->packet[q->next];
 		part[parts++] = (struct iovec) { q->p.data + q->header, q->segment };
 	}
-	return tunio_write_parts(part, parts, &a->p.meta.offload);
+	return tunio_write_parts(queue, part, parts, &a->p.meta.offload);
 }

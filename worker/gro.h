@@ -28,13 +28,14 @@ struct gro_packet {
 
 struct gro {
 	enum status_offload offload;
+	const int *queue;		/* [NAT64_N_SIDES] */
 	unsigned n;
 	struct gro_packet packet[LAYOUT_BATCH];
 	uint8_t bucket[GRO_FLOWS];	/* 1 + the first packet of the group that the flow's next one may be added to */
 };
 
-/* Collect for a device that can do this much. */
-void gro_open(struct gro *g, enum status_offload offload);
+/* Collect for devices that can do this much: what goes to a side is written to queue[side], which stays the caller's. */
+void gro_open(struct gro *g, enum status_offload offload, const int *queue);
 
 /*
  * Add a packet that is to be sent, at most LAYOUT_BATCH of them; it stays where it is. verified: the device said that its

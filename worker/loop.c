@@ -8,7 +8,12 @@
  * there is one read and one write, no other system call, no clock call, no lock, no allocation. A turn ends with a
  * small step of the audit, which goes over all shards for ever (scrub.h). A packet is in hand from the read to its
  * verdict; a successor finds it there (inflight.h).
- * Must never: leave a packet without its verdict counted (law 1); believe another worker's memory.
+ *
+ * A tenant whose sides live in different network namespaces has two devices, one for each family. Then the first half of
+ * the buffers is for what is read on the IPv6 side and the second for the IPv4 side: so of a packet that a dead worker
+ * has just read it is known, too, where it came from, and a device cannot speak for the other one. What is sent goes to
+ * the device of its family. Must never: leave a packet without its verdict counted (law 1); believe another worker's
+ * memory.
  */
 #include <poll.h>
 #include <time.h>
@@ -26,6 +31,7 @@
 #define EXPIRE_IDLE 4096
 #define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
 #define FROM_KEPT (LAYOUT_BATCH + 1)
+#define FROM_SIDE4 (LAYOUT_BATCH / 2)	/* with two devices, the first buffer of the IPv4 side */
 #define BATCH_BYTES (256 * 1024)	/* a batch ends with so many, that it does not leave the processor's cache */
 
 /* Where a packet came from. */
@@ -49,7 +55,9 @@ struct loop {
 	unsigned worker;
 	struct layout_worker *line;
 	uint32_t buffer_size, generation, now, leaving_at;
-	bool gone;			/* the device was deleted: there is nothing to read, ever */
+	bool apart;			/* there are two devices: each has packets of one family */
+	int queue[NAT64_N_SIDES];	/* where a family comes from and goes to; the same one when there is one device */
+	bool gone;			/* the device was deleted, or one of them: there is nothing to read, ever */
 	bool offload;			/* the device says something of each packet, and wants to be told */
 	struct gro gro;			/* what the batch in hand sends */
 	struct fate fate[LAYOUT_BUFFERS];
@@ -107,6 +115,24 @@ pause_briefly(void)
 	ppoll(fds, 2, &moment, NULL);
 }
 
+/* On which side was a packet read into buffer i, of no matter which family? With one device its family says so. */
+static enum nat64_side
+side_of(const struct loop *l, unsigned i)
+{
+	enum nat64_side family = inflight_buffer(&l->inflight, i)[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
+
+	if (!l->apart || i >= LAYOUT_BATCH)
+		return family;		/* from another worker, or kept: it was looked at before */
+	return i < FROM_SIDE4 ? NAT64_FROM_IP6 : NAT64_FROM_IP4;
+}
+
+/* Has a packet from this side the version of the other one? */
+static bool
+is_astray(enum nat64_side side, uint8_t version)
+{
+	return version == (side == NAT64_FROM_IP6 ? 4 : 6);
+}
+
 /*
  * Give a packet to its owner. When the owner's ring is full, wait for it: our queue keeps what comes meanwhile. While we
  * wait we empty our own rings, so two workers that wait for each other both go on. A packet that itself came through a
@@ -156,7 +182,7 @@ write_pieces(struct loop *l, const struct nat64_packet *p)
 	bool fine = true;
 
 	while (fine && (len = nat64_piece(p, &at, piece)) > 0) {
-		fine = tunio_write(piece, len, l->offload ? &none : NULL);
+		fine = tunio_write(l->queue[p->to], piece, len, l->offload ? &none : NULL);
 		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], fine);
 	}
 	return fine;
@@ -210,10 +236,16 @@ packet(struct loop *l, unsigned i, uint32_t len, enum source source)
 	bool verified = p.meta.offload.flags & (LAYOUT_PARTIAL | LAYOUT_VALID);
 	struct fate *f = &l->fate[i];
 
-	*f = (struct fate) { .from = p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4, .source = source, .len = len };
+	*f = (struct fate) { .from = side_of(l, i), .source = source, .len = len };
 	mark_busy(l);
 	inflight_hold(&l->inflight, i, len);
-	f->verdict = nat64_translate(&l->nat64, &p, l->now);
+	if (is_astray(f->from, p.data[0] >> 4)) {
+		f->verdict = NAT64_wrong_device;
+		p.len = 0;
+		p.packets = 1;
+	} else {
+		f->verdict = nat64_translate(&l->nat64, &p, l->now);
+	}
 	f->packets = p.packets;
 	if (f->verdict == NAT64_handed_over) {
 		if (!hand_over(l, &p, i))
@@ -239,26 +271,36 @@ look_ahead(struct loop *l, unsigned i, const uint32_t *len, unsigned count)
 	nat64_look_ahead(&l->nat64, data, len, &l->hint[i], count);
 }
 
+/* A batch from this queue, into the buffers from first to end. */
 static unsigned
-from_queue(struct loop *l)
+from_queue(struct loop *l, int queue, unsigned first, unsigned end)
 {
 	uint32_t len[LAYOUT_BATCH], bytes = 0;
-	unsigned n = 0;
+	unsigned n = first;
 
-	for (; n < LAYOUT_BATCH && bytes < BATCH_BYTES; bytes += len[n++]) {
+	for (; n < end && bytes < BATCH_BYTES; bytes += len[n++]) {
 		struct layout_offload *said = l->offload ? &inflight_meta(&l->inflight, n)->offload : NULL;
 
-		len[n] = tunio_read(inflight_buffer(&l->inflight, n), l->buffer_size, said);
+		len[n] = tunio_read(queue, inflight_buffer(&l->inflight, n), l->buffer_size, said);
 		if (len[n] == 0)
 			break;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (i % NAT64_AHEAD == 0)
+	for (unsigned i = first; i < n; i++) {
+		if ((i - first) % NAT64_AHEAD == 0)
 			look_ahead(l, i, len + i, n - i < NAT64_AHEAD ? n - i : NAT64_AHEAD);
 		packet(l, i, len[i], QUEUE);
 	}
 	send_batch(l);
-	return n;
+	return n - first;
+}
+
+static unsigned
+from_queues(struct loop *l)
+{
+	if (!l->apart)
+		return from_queue(l, HERITAGE_QUEUE, 0, LAYOUT_BATCH);
+	return from_queue(l, l->queue[NAT64_FROM_IP6], 0, FROM_SIDE4) +
+	       from_queue(l, l->queue[NAT64_FROM_IP4], FROM_SIDE4, LAYOUT_BATCH);
 }
 
 static unsigned
@@ -314,8 +356,7 @@ from_predecessor(struct loop *l, bool crashed)
 
 		if (len > 0 && i + 1 == poison) {
 			l->fate[i] = (struct fate) {
-				.from = inflight_buffer(&l->inflight, i)[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4,
-				.verdict = NAT64_poison, .source = REPLAY, .len = len, .packets = 1,
+				.from = side_of(l, i), .verdict = NAT64_poison, .source = REPLAY, .len = len, .packets = 1,
 			};
 			finish(l, i, true);
 		} else if (len > 0) {
@@ -350,18 +391,21 @@ take_order(struct loop *l)
 static void
 wait_for_work(struct loop *l)
 {
-	struct pollfd fds[2] = { { .fd = HERITAGE_QUEUE, .events = POLLIN }, { .fd = HERITAGE_BELL, .events = POLLIN } };
+	struct pollfd fds[3] = {
+		{ .fd = HERITAGE_QUEUE, .events = POLLIN }, { .fd = HERITAGE_BELL, .events = POLLIN },
+		{ .fd = HERITAGE_QUEUE4, .events = POLLIN },		/* only looked at when there are two devices */
+	};
 	struct timespec patience = { .tv_sec = 1 };
 	uint64_t rings;
 
 	if (l->order == IMAGE_DRAIN || l->order == IMAGE_WAIT)
-		fds[0].fd = -1;
+		fds[0].fd = fds[2].fd = -1;
 	if (l->order != IMAGE_WORK)
 		patience = (struct timespec) { .tv_nsec = 200000 };	/* somebody waits for us to be done */
-	if (handoff_sleep(&l->handoff) && ppoll(fds, 2, &patience, NULL) > 0) {
+	if (handoff_sleep(&l->handoff) && ppoll(fds, l->apart ? 3 : 2, &patience, NULL) > 0) {
 		if (fds[1].revents && read(HERITAGE_BELL, &rings, sizeof(rings)) < 0)
 			rings = 0;	/* somebody else's fault; the bell has nothing to say */
-		l->gone = fds[0].revents & (POLLERR | POLLHUP | POLLNVAL);
+		l->gone = (fds[0].revents | fds[2].revents) & (POLLERR | POLLHUP | POLLNVAL);
 	}
 	handoff_awake(&l->handoff);
 }
@@ -375,7 +419,7 @@ expire(struct loop *l, unsigned budget)
 	struct nat64_packet probe = { .data = room + LAYOUT_HEADROOM };
 	bool more = nat64_expire(&l->nat64, l->now, budget, &probe);
 
-	if (probe.len > 0 && tunio_write(probe.data, probe.len, l->offload ? &none : NULL))
+	if (probe.len > 0 && tunio_write(l->queue[NAT64_FROM_IP6], probe.data, probe.len, l->offload ? &none : NULL))
 		counters_add_owner(&l->nat64.row->counter[COUNTER_written_packets], 1);
 	return more;
 }
@@ -392,7 +436,7 @@ turn(struct loop *l)
 		return;			/* not one packet more: who has drained leaves nothing between workers */
 	take_configuration(l);
 	l->now = clock_now(l);
-	n = l->order == IMAGE_DRAIN ? 0 : from_queue(l);
+	n = l->order == IMAGE_DRAIN ? 0 : from_queues(l);
 	n += from_workers(l);
 	n += from_kept(l);
 	handoff_ring(&l->handoff);
@@ -435,6 +479,8 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		.line = (struct layout_worker *)layout_at(maps->region, maps->layout.workers) + w,
 		.buffer_size = maps->layout.buffer_size,
 		.offload = maps->offload != STATUS_offload_off,
+		.apart = maps->legs == 2,
+		.queue = { HERITAGE_QUEUE, maps->legs == 2 ? HERITAGE_QUEUE4 : HERITAGE_QUEUE },
 	};
 	if (maps->offload >= STATUS_N_OFFLOADS)
 		return "no such offload";
@@ -443,7 +489,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		return wrong;
 	handoff_open(&l.handoff, maps->region, &maps->layout, w);
 	inflight_open(&l.inflight, maps->region, &maps->layout, w, l.offload);
-	gro_open(&l.gro, maps->offload);
+	gro_open(&l.gro, maps->offload, l.queue);
 	scrub_open(&l.scrub, &l.nat64, &l.line->audit);
 	atomic_store_32(&l.line->missing, missing);
 	take_order(&l);

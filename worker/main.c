@@ -65,7 +65,8 @@ main(int argc, char **argv)
 		say("region", wrong);
 		return 1;
 	}
-	err = birth_make_door(&door, doors_open, doors_count);
+	err = heritage.legs == 2 ? birth_make_door(&door, doors_apart, doors_apart_count) :
+				   birth_make_door(&door, doors_open, doors_count);
 	if (err) {
 		say("filter", strerror(-err));
 		return 1;

@@ -1,5 +1,5 @@
 /*
- * tunio.c - one packet per system call, at the descriptor the heritage names
+ * tunio.c - one packet per system call, at a descriptor that the heritage names
  *
  * The queue is non-blocking: an empty one ends the batch. A device that is down refuses writes; the packet is counted
  * as write_failed and the worker goes on, for the device may come up again.
@@ -11,7 +11,6 @@
 #include <linux/virtio_net.h>
 #include <string.h>
 #include <unistd.h>
-#include "supervisor/birth/heritage.h"
 #include "worker/tunio.h"
 
 _Static_assert(sizeof(struct virtio_net_hdr) == TUNIO_HEADER && sizeof(struct layout_offload) == TUNIO_HEADER,
@@ -27,10 +26,10 @@ _Static_assert(VIRTIO_NET_HDR_F_NEEDS_CSUM == LAYOUT_PARTIAL && VIRTIO_NET_HDR_F
 _Static_assert(TUNIO_HEADER <= LAYOUT_HEADROOM, "there is room before a packet");
 
 uint32_t
-tunio_read(uint8_t *data, uint32_t size, struct layout_offload *offload)
+tunio_read(int queue, uint8_t *data, uint32_t size, struct layout_offload *offload)
 {
 	uint32_t before = offload ? TUNIO_HEADER : 0;
-	ssize_t got = read(HERITAGE_QUEUE, data - before, size + before);
+	ssize_t got = read(queue, data - before, size + before);
 
 	if (got <= (ssize_t)before)
 		return 0;
@@ -40,20 +39,20 @@ tunio_read(uint8_t *data, uint32_t size, struct layout_offload *offload)
 }
 
 bool
-tunio_write(uint8_t *data, uint32_t len, const struct layout_offload *offload)
+tunio_write(int queue, uint8_t *data, uint32_t len, const struct layout_offload *offload)
 {
 	size_t before = offload ? TUNIO_HEADER : 0;
 
 	if (offload)
 		memcpy(data - before, offload, sizeof(*offload));
-	return write(HERITAGE_QUEUE, data - before, before + len) == (ssize_t)(before + len);
+	return write(queue, data - before, before + len) == (ssize_t)(before + len);
 }
 
 bool
-tunio_write_parts(struct iovec *part, int n, const struct layout_offload *offload)
+tunio_write_parts(int queue, struct iovec *part, int n, const struct layout_offload *offload)
 {
 	struct layout_offload header = *offload;
 
 	part[0] = (struct iovec) { &header, sizeof(header) };
-	return writev(HERITAGE_QUEUE, part, n) > 0;
+	return writev(queue, part, n) > 0;
 }

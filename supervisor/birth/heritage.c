@@ -41,7 +41,7 @@ heritage_take(struct heritage *h, enum heritage_kind kind)
 		return -errno;
 	if (n != (ssize_t)sizeof(*h) || h->magic != HERITAGE_MAGIC || h->size != sizeof(*h) || h->kind != kind)
 		return -EPROTO;
-	if (h->tenants > CONFIG_MAX_TENANTS || h->workers > CONFIG_MAX_WORKERS)
+	if (h->tenants > CONFIG_MAX_TENANTS || h->workers > CONFIG_MAX_WORKERS || h->legs > 2)
 		return -EPROTO;
 	h->name[CONFIG_NAME_MAX - 1] = '\0';
 	close(HERITAGE_PAPER);
@@ -183,6 +183,7 @@ heritage_map_spare(struct heritage_maps *m, const struct heritage *h)
 	m->old.base = NULL;
 	m->old_lasting = h->old_lasting;
 	m->offload = h->offload;
+	m->legs = h->legs;
 	return heritage_image(&m->image, HERITAGE_IMAGE);
 }
 
@@ -261,17 +262,21 @@ heritage_close_others(const int *keep, unsigned n)
 int
 heritage_settle_worker(const struct heritage *h, unsigned w)
 {
-	int keep[3 + CONFIG_MAX_WORKERS];
+	int keep[4 + CONFIG_MAX_WORKERS];
 	unsigned n = 0;
 
 	if (w >= h->workers)
 		return -EINVAL;
 	if (dup2(HERITAGE_QUEUES + (int)w, HERITAGE_QUEUE) < 0 || dup2(HERITAGE_BELLS + (int)w, HERITAGE_BELL) < 0)
 		return -errno;
+	if (h->legs == 2 && dup2(HERITAGE_QUEUES4 + (int)w, HERITAGE_QUEUE4) < 0)
+		return -errno;
 	if (HERITAGE_STDERR >= 0)
 		keep[n++] = HERITAGE_STDERR;
 	keep[n++] = HERITAGE_QUEUE;
 	keep[n++] = HERITAGE_BELL;
+	if (h->legs == 2)
+		keep[n++] = HERITAGE_QUEUE4;
 	for (unsigned i = 0; i < h->workers; i++)
 		keep[n++] = HERITAGE_BELLS + (int)i;
 	return heritage_close_others(keep, n);

@@ -22,8 +22,9 @@
 #define HERITAGE_MAGIC UINT64_C(0x5249454834364e54)
 
 /* A worker at work: these and no others (and 2 in sanitizer builds). */
-#define HERITAGE_QUEUE 3		/* its TUN queue, non-blocking */
+#define HERITAGE_QUEUE 3		/* its TUN queue, non-blocking; of two devices that of the IPv6 side */
 #define HERITAGE_BELL 4			/* its eventfd, non-blocking */
+#define HERITAGE_QUEUE4 5		/* of two devices its queue on the IPv4 side; else not there */
 #define HERITAGE_BELLS 16		/* 16 + w: the bell of worker w, for all w; so one masked rule covers them */
 
 /* ctl at work: these, its connections and its epoll. */
@@ -37,6 +38,8 @@
 #define HERITAGE_STATUS 62		/* ctl: struct status, O_RDONLY */
 #define HERITAGE_NOWHERE 63		/* the mount namespace to live in (nowhere.h); may be missing */
 #define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
+#define HERITAGE_QUEUES4 80		/* worker: 80 + w: likewise, on the second device */
+#define HERITAGE_QUEUES_OF(leg) ((leg) == 0 ? HERITAGE_QUEUES : HERITAGE_QUEUES4)
 #define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */
 #define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
 #define HERITAGE_OLD 98			/* worker, with old_size: the region before, O_RDONLY */
@@ -57,6 +60,7 @@ struct heritage {
 	uint32_t uid, gid;		/* to become */
 	uint32_t workers;		/* worker: slots of its tenant */
 	uint32_t offload;		/* worker: enum status_offload of the queues */
+	uint32_t legs;			/* worker: devices of its tenant: 1, or 2, one for each family */
 	uint32_t tenants;		/* ctl */
 	uint32_t listeners;		/* ctl: HTTP listeners at HERITAGE_METRICS */
 	uint32_t log_level;		/* enum config_log_level */
@@ -78,6 +82,7 @@ struct heritage_maps {
 	const struct image *image;
 	struct layout layout;
 	enum status_offload offload;
+	unsigned legs;			/* as in the heritage */
 	struct foreign old;		/* base is NULL: none */
 	bool old_lasting;
 };

@@ -49,11 +49,11 @@ make6(uint8_t *b, uint32_t flow)
 }
 
 uint32_t
-tunio_read(uint8_t *data, uint32_t size, struct layout_offload *offload)
+tunio_read(int queue, uint8_t *data, uint32_t size, struct layout_offload *offload)
 {
 	uint8_t byte;
 
-	(void)offload;		/* a device without */
+	(void)offload, (void)queue;		/* one device without */
 	if (n == packets)
 		image.order[0] = IMAGE_STOP;
 	if (n == packets || (!bare && read(HERITAGE_QUEUE, &byte, 1) != 1) || size < 84)
@@ -72,12 +72,12 @@ tunio_read(uint8_t *data, uint32_t size, struct layout_offload *offload)
 
 /* What comes out of the first round are the answers of the later ones, with their ends swapped. */
 bool
-tunio_write(uint8_t *data, uint32_t len, const struct layout_offload *offload)
+tunio_write(int queue, uint8_t *data, uint32_t len, const struct layout_offload *offload)
 {
 	static uint32_t seen;
 	uint8_t *b;
 
-	(void)offload;
+	(void)offload, (void)queue;
 	if (seen < FLOWS && len == 64) {
 		b = memcpy(four[seen++], data, 64);
 		memcpy(b + 12, data + 16, 4);
@@ -89,9 +89,9 @@ tunio_write(uint8_t *data, uint32_t len, const struct layout_offload *offload)
 }
 
 bool
-tunio_write_parts(struct iovec *part, int parts, const struct layout_offload *offload)
+tunio_write_parts(int queue, struct iovec *part, int parts, const struct layout_offload *offload)
 {
-	(void)part, (void)parts, (void)offload;
+	(void)part, (void)parts, (void)offload, (void)queue;
 	return false;		/* without offloads nothing leaves as one */
 }
 

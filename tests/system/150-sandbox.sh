@@ -290,6 +290,9 @@ table()
 		23|GSO headers on spoofed packets|tests/stress/hostile.c|every third stands for two
 		23|no virtio header with offload = off|tests/system/042-offload.sh|check 'offload = off: no virtio header'
 		24|a stranger attaches to the device|tests/system/150-sandbox.sh|check 'strangers do not get at the device'
+		24|the queue of the other device|tests/unit/test_sandbox.c|cmocka_unit_test(two_devices)
+		24|a worker with two devices has a queue of each|tests/system/075-netns.sh|check 'queues of a worker'
+		24|a device speaks for the other side|tests/unit/test_loop.c|IPv4 from the IPv6 side
 		25|ctl writes to what it maps|tests/unit/test_birth.c|cmocka_unit_test(maps_of_ctl)
 		25|ctl makes it writable|tests/unit/test_memory.c|assert_int_equal(mprotect(map
 	END

@@ -135,7 +135,7 @@ RUN=$SHM
 check 'the unit is read' confinement
 as_in_the_unit
 WORKERS=2
-config
+config "netns4 = n64t-$$-router" # setns() is the unit's to allow, too
 begin
 check 'it is confined' confined
 check 'its children are as safe as ever' whole

@@ -98,7 +98,7 @@ net_up
 RUN=$SHM
 WORKERS=2
 mkdir "$T/snapshots"
-GATEWAY="snapshot-dir = $T/snapshots" config
+GATEWAY="snapshot-dir = $T/snapshots" config "netns4 = n64t-$$-router"
 traced
 begin
 check 'packets pass' passes
@@ -110,6 +110,7 @@ check 'law 1' law1
 check 'it stops, and writes a snapshot' stops
 check 'the profile allows all of it' allowed
 check 'not without /dev/net/tun' noticed '/dev.net.tun/d'
+check 'not without the namespaces' noticed '/run.netns/d'
 check 'not without the lock' noticed 's/rwk,/rw,/'
 check 'not without its programs' noticed 's/mrix/mr/'
 check 'not without sockets of netlink' noticed '/netlink/d'

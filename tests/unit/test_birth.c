@@ -406,11 +406,12 @@ refused_maps(void **state)
 static int
 settles(int w)
 {
-	static const int keep[] = { 3, 4, 16, 17 };
+	const int keep[] = { 3, 4, 16, 17, world.legs == 2 ? 5 : 3 };
 
 	for (int i = 0; i < 2; i++) {
 		dup2(eventfd(10 + (unsigned)i, 0), HERITAGE_QUEUES + i);
 		dup2(eventfd(20 + (unsigned)i, 0), HERITAGE_BELLS + i);
+		dup2(eventfd(30 + (unsigned)i, 0), HERITAGE_QUEUES4 + i);
 	}
 	if (heritage_settle_worker(&world, (unsigned)w) != 0)
 		return 100;
@@ -425,7 +426,7 @@ settles(int w)
 		if ((fcntl(fd, F_GETFD) >= 0) != kept)
 			return 1;
 	}
-	for (uint64_t fd = 3; fd < 5; fd++) {
+	for (uint64_t fd = 3; fd < (world.legs == 2 ? 6 : 5); fd++) {
 		uint64_t value = 0;
 
 		if (read((int)fd, &value, 8) != 8 || value != (fd - 2) * 10 + (uint64_t)w)
@@ -440,6 +441,10 @@ settled(void **state)
 	(void)state;
 	assert_int_equal(in_child(settles, 0), 0);
 	assert_int_equal(in_child(settles, 1), 0);
+	world.legs = 2;			/* a queue of each device */
+	assert_int_equal(in_child(settles, 0), 0);
+	assert_int_equal(in_child(settles, 1), 0);
+	world.legs = 1;
 	assert_int_equal(heritage_settle_worker(&world, 2), -EINVAL);
 }
 

@@ -139,9 +139,9 @@ fields_are_those_of_the_contract(void **state)
 	} row[] = {
 		{ "csv show status limit=1", "version,pid,uptime_seconds,generation,last_reload_ok,last_reload_message,"
 		  "name,mode,device,workers_running,bindings,sessions,received,translated,dropped,steering,guard,"
-		  "spoofed,to_host,offload\n" },
+		  "spoofed,to_host,offload,netns6,netns4\n" },
 		{ "csv show tenants", "name,mode,device,workers_running,bindings,sessions,received,translated,"
-		  "dropped,steering,guard,spoofed,to_host,offload\n" },
+		  "dropped,steering,guard,spoofed,to_host,offload,netns6,netns4\n" },
 		{ "csv show workers", "tenant,worker,pid,state,restarts,last_death,received,sandbox\n" },
 		{ "csv show bindings", "tenant,protocol,ip6,port6,ip4,port4,kind,sessions,expires_seconds\n" },
 		{ "csv show sessions", "tenant,protocol,ip6,port6,ip4,port4,remote_ip4,remote_port4,state,"

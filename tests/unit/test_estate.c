@@ -1,4 +1,4 @@
-// links: supervisor/estate.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih
+// links: supervisor/estate.o supervisor/netns.o supervisor/caps.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih -lcap-ng
 /*
  * test_estate.c - what a nat64d leaves to the next: read back whole, by its neighbours in time too, and damaged never
  */
@@ -13,6 +13,7 @@
 #include "supervisor/birth/heritage.h"
 #include "supervisor/gateway.h"
 #include "supervisor/memory.h"
+#include "supervisor/netns.h"
 #include "supervisor/orphan.h"
 #include "tests/unit/unit.h"
 
@@ -56,7 +57,8 @@ prepare(void **state)
 	if (region_open(&t->region, t->config, directory) != 0)
 		return -1;
 	t->publish.fd_ro = gateway.control;
-	t->device = (struct device) { .name = "blue", .index = 7, .queues = 2, .queue = { gateway.control, gateway.control } };
+	t->device = (struct device) { .name = "blue", .queues = 2, .legs = 1, .leg = { { .netns = NETNS_OWN, .index = 7,
+		.queue = { gateway.control, gateway.control } } } };
 	t->steer = (struct steer) { open("/dev/null", O_RDONLY | O_CLOEXEC), gateway.control, gateway.control, 16 };
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
 		t->bell[w] = w < 2 ? gateway.control : -1;
@@ -270,7 +272,7 @@ strangers(void **state)
 	refused("", 0, "no state");
 	memset(garbage, 0xa5, sizeof(garbage));
 	refused(garbage, sizeof(garbage), "no state");
-	h->version++;
+	h->version = ESTATE_APART + 1;
 	refused(h, gateway.left.size, "keeps its state otherwise");
 	free(h);
 	for (size_t size = 0; size < gateway.left.size; size += size < 512 ? 1 : 61) {
@@ -366,12 +368,71 @@ other_versions(void **state)
 	free(h);
 }
 
+/* A tenant with a device on each side: all of both is there, older ones are told not to read it, and one leg is refused. */
+static void
+two_legs(void **state)
+{
+	struct config_tenant *config = &gateway.config->tenant[0];
+	struct tenant *t = &gateway.tenant[0];
+	const struct device before = t->device;
+	struct estate_head *h;
+	struct device d;
+	struct estate *e;
+
+	(void)state;
+	strcpy(config->netns6.s, "inside");
+	t->device.legs = 2;
+	t->device.leg[0].netns = t->steer.program;
+	t->device.leg[1] = (struct device_leg) { .netns = NETNS_OWN, .index = 8, .queue = { gateway.control, t->steer.program } };
+	assert_int_equal(estate_write(&gateway), 0);
+	assert_null(estate_read(gateway.left.fd, &e));
+	assert_int_equal(e->head.version, ESTATE_APART);
+	assert_string_equal(e->config.tenant[0].netns6.s, "inside");
+	assert_true(e->tenant[0].netns_number[0] != 0 && e->tenant[0].netns_number[1] == netns_number(NETNS_OWN));
+	estate_device(&d, &e->tenant[0]);
+	assert_string_equal(d.name, "blue");
+	assert_int_equal(d.legs, 2);
+	assert_int_equal(d.queues, 2);
+	for (unsigned leg = 0; leg < 2; leg++) {
+		assert_int_equal(d.leg[leg].netns, t->device.leg[leg].netns);
+		assert_int_equal(d.leg[leg].index, 7 + leg);
+		assert_memory_equal(d.leg[leg].queue, t->device.leg[leg].queue, 2 * sizeof(int));
+	}
+	assert_true(estate_keep(e, true));
+	assert_int_equal(fcntl(t->steer.program, F_GETFD), 0);
+	assert_true(estate_keep(e, false));
+	assert_int_equal(fcntl(t->steer.program, F_GETFD), FD_CLOEXEC);
+	e->tenant[0].queue4[1] = 9999;
+	assert_false(estate_keep(e, false));
+	e->tenant[0].queue4[1] = gateway.control;
+	e->tenant[0].netns[0] = 9999;
+	assert_false(estate_keep(e, false));
+	estate_forget(e);
+
+	for (uint32_t legs = 0; legs < 5; legs++) {
+		if (legs == 2)
+			continue;
+		h = copied(0);
+		((struct estate_tenant *)(void *)((char *)h + h->tenants.at))->legs = legs;
+		summed(h, h->size);
+		refused(h, h->size, "contradicts itself");
+		free(h);
+	}
+	config->netns6.s[0] = '\0';
+	t->device = before;
+	assert_int_equal(estate_write(&gateway), 0);
+	assert_null(estate_read(gateway.left.fd, &e));
+	assert_int_equal(e->head.version, ESTATE_VERSION);
+	estate_forget(e);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(moving), cmocka_unit_test(strangers),
 		cmocka_unit_test(every_bit), cmocka_unit_test(every_byte), cmocka_unit_test(other_versions),
+		cmocka_unit_test(two_legs),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, clean);

@@ -89,6 +89,8 @@ sum_up(uint8_t *ip, uint32_t len)
 		put16(check, 0xffff);
 }
 
+static const int queues[NAT64_N_SIDES] = { HERITAGE_QUEUE, HERITAGE_QUEUE };
+
 static int
 open_device(void **state)
 {
@@ -290,7 +292,7 @@ random_batches(void **state)
 	for (unsigned round = 0; round < 3000; round++) {
 		uint32_t seq[FLOWS] = { 0 }, size[FLOWS], n = 1 + chance(LAYOUT_BATCH), options = chance(2) * 12;
 
-		gro_open(&gro, chance(4) ? STATUS_offload_tso_uso : STATUS_offload_tso);
+		gro_open(&gro, chance(4) ? STATUS_offload_tso_uso : STATUS_offload_tso, queues);
 		for (unsigned f = 0; f < FLOWS; f++) {
 			size[f] = 1 + chance(1400);
 			seq[f] = chance(2) ? 0 : UINT32_MAX - chance(9000);
@@ -324,11 +326,11 @@ two_flows(void **state)
 	bool known[LAYOUT_BATCH] = { false };
 
 	(void)state;
-	gro_open(&gro, STATUS_offload_tso_uso);
+	gro_open(&gro, STATUS_offload_tso_uso, queues);
 	for (unsigned i = 0; i < LAYOUT_BATCH; i++)
 		length[i] = make(room[i] + LAYOUT_HEADROOM, i % 2 ? 2 : 1, i / 2 * 100, 100, PKT_ACK, 12);
 	assert_int_equal(send_all(LAYOUT_BATCH, known), 2);
-	gro_open(&gro, STATUS_offload_tso);
+	gro_open(&gro, STATUS_offload_tso, queues);
 	assert_int_equal(send_all(LAYOUT_BATCH, known), 1 + LAYOUT_BATCH / 2);
 }
 
@@ -340,7 +342,7 @@ damaged(void **state)
 
 	(void)state;
 	for (unsigned wrong = 0; wrong < 3; wrong++) {
-		gro_open(&gro, STATUS_offload_tso_uso);
+		gro_open(&gro, STATUS_offload_tso_uso, queues);
 		for (unsigned i = 0; i < 3; i++) {
 			length[i] = make(room[i] + LAYOUT_HEADROOM, 2, 0, 50, 0, 0);
 			if (i == wrong)
@@ -357,7 +359,7 @@ bare(void **state)
 	uint8_t got[SIZE];
 
 	(void)state;
-	gro_open(&gro, STATUS_offload_off);
+	gro_open(&gro, STATUS_offload_off, queues);
 	for (unsigned i = 0; i < 2; i++) {
 		struct nat64_packet p = { .data = room[i] + LAYOUT_HEADROOM };
 
@@ -380,7 +382,7 @@ large(void **state)
 	bool known[LAYOUT_BATCH];
 
 	(void)state;
-	gro_open(&gro, STATUS_offload_tso_uso);
+	gro_open(&gro, STATUS_offload_tso_uso, queues);
 	for (unsigned i = 0; i < LAYOUT_BATCH; i++) {
 		length[i] = make(room[i] + LAYOUT_HEADROOM, 2, i, 1460, 0, 0);
 		known[i] = true;
@@ -393,7 +395,7 @@ static void
 refused(void **state)
 {
 	(void)state;
-	gro_open(&gro, STATUS_offload_tso_uso);
+	gro_open(&gro, STATUS_offload_tso_uso, queues);
 	shutdown(device, SHUT_RDWR);
 	for (unsigned i = 0; i < 3; i++) {
 		struct nat64_packet p = { .data = room[i] + LAYOUT_HEADROOM };

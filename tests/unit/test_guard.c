@@ -14,6 +14,8 @@
 
 #define MOST(list) (sizeof(config.list.item) / sizeof(config.list.item[0]))
 
+#define BOTH (GUARD_IP6 | GUARD_IP4)
+
 static struct config_tenant config, other;
 
 /* Lists as long as they may be, with gaps, so that no range meets another; at both ends of all addresses. */
@@ -49,16 +51,22 @@ made_and_removed(void **state)
 	fill(&other, 0x09000000);
 	assert_int_equal(guard_remove("lab"), 0);
 	assert_int_equal(guard_dropped("lab", dropped), -ENOENT);
-	assert_int_equal(guard_set("lab", 1, &config, NULL), 0);
+	assert_int_equal(guard_set("lab", 1, BOTH, &config, NULL), 0);
 	assert_int_equal(guard_dropped("lab", dropped), 0);
 	assert_true(dropped[0] == 0 && dropped[1] == 0 && dropped[2] == 0);
-	assert_int_equal(guard_set("lab", 1, &config, &other), 0);
-	assert_int_equal(guard_set("lab", 1, &other, NULL), 0);
-	assert_int_equal(guard_set("lab", 2, &other, &other), 0);
-	assert_int_equal(guard_set("blue", 1, &config, NULL), 0);
+	assert_int_equal(guard_set("lab", 1, BOTH, &config, &other), 0);
+	assert_int_equal(guard_set("lab", 1, BOTH, &other, NULL), 0);
+	assert_int_equal(guard_set("lab", 2, BOTH, &other, &other), 0);
+	assert_int_equal(guard_set("blue", 1, BOTH, &config, NULL), 0);
 	assert_int_equal(guard_remove("lab"), 0);
 	assert_int_equal(guard_dropped("lab", dropped), -ENOENT);
 	assert_int_equal(guard_dropped("blue", dropped), 0);
+
+	/* One family and not the other: from both to one, to the other, to both. */
+	assert_int_equal(guard_set("blue", 1, GUARD_IP6, &config, &other), 0);
+	assert_int_equal(guard_set("blue", 1, GUARD_IP4, &config, &other), 0);
+	assert_int_equal(guard_set("green", 2, GUARD_IP4, &config, NULL), 0);
+	assert_int_equal(guard_set("blue", 1, BOTH, &config, &other), 0);
 }
 
 /* Without the rights the kernel's answer comes back, and nothing is there. */
@@ -69,7 +77,7 @@ refused(void **state)
 	if (geteuid() != 0)
 		skip();
 	assert_int_equal(seteuid(65534), 0);
-	assert_int_equal(guard_set("lab", 1, &config, NULL), -EPERM);
+	assert_int_equal(guard_set("lab", 1, BOTH, &config, NULL), -EPERM);
 	assert_int_equal(guard_remove("blue"), -EPERM);
 	assert_int_equal(seteuid(0), 0);
 }

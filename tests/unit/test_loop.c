@@ -29,6 +29,7 @@ static struct image *image;
 static struct heritage_maps maps;
 static struct inflight hand;
 static int kernel;			/* the other end of the queue */
+static int kernel4;			/* and of that of the IPv4 side, where there are two devices */
 
 static void
 place(int fd, int number)
@@ -68,6 +69,23 @@ open_worker(void **state)
 	return 0;
 }
 
+/* The same with a device on each side. */
+static int
+open_apart(void **state)
+{
+	int queue[2];
+
+	if (open_worker(state) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, queue) != 0)
+		return -1;
+	kernel4 = fcntl(queue[1], F_DUPFD, 100);
+	if (queue[0] != HERITAGE_QUEUE4)
+		place(queue[0], HERITAGE_QUEUE4);
+	if (queue[1] != HERITAGE_QUEUE4)
+		close(queue[1]);
+	maps.legs = 2;
+	return 0;
+}
+
 static int
 close_worker(void **state)
 {
@@ -77,6 +95,14 @@ close_worker(void **state)
 	free(image);
 	world_close(&w);
 	return 0;
+}
+
+static int
+close_apart(void **state)
+{
+	close(kernel4);
+	close(HERITAGE_QUEUE4);
+	return close_worker(state);
 }
 
 /* A datagram to this port from a host whose shard this worker owns. */
@@ -104,13 +130,19 @@ datagram(uint8_t *packet, unsigned worker, uint16_t port)
 
 /* Did the worker send a datagram to this port, as its next one? */
 static void
-assert_sent(uint16_t port)
+assert_sent_to(int device, uint16_t port)
 {
 	uint8_t packet[100];
 
-	assert_int_equal(recv(kernel, packet, sizeof(packet), MSG_DONTWAIT), LEN - 20);
+	assert_int_equal(recv(device, packet, sizeof(packet), MSG_DONTWAIT), LEN - 20);
 	assert_int_equal(packet[0], 0x45);
 	assert_int_equal(packet[22] << 8 | packet[23], port);
+}
+
+static void
+assert_sent(uint16_t port)
+{
+	assert_sent_to(kernel, port);
 }
 
 /*
@@ -294,6 +326,126 @@ asks_who_is_silent(void **state)
 }
 
 static void
+assert_silent(int device)
+{
+	uint8_t packet[100];
+
+	assert_true(recv(device, packet, sizeof(packet), MSG_DONTWAIT) < 0);
+}
+
+/* An answer from the IPv4 side to what assert_sent_to() would have seen. */
+static void
+answer_to(uint8_t *packet)
+{
+	uint8_t end[4];
+
+	memcpy(end, packet + 12, 4);
+	memcpy(packet + 12, packet + 16, 4);
+	memcpy(packet + 16, end, 4);
+	memcpy(end, packet + 20, 2);
+	memcpy(packet + 20, packet + 22, 2);
+	memcpy(packet + 22, end, 2);
+}
+
+/* Two devices: out by the one, back by the other; and what has come by the wrong one is dropped by name. */
+static void
+each_family_has_its_device(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[100], out[100];
+
+	(void)state;
+	datagram(packet, 0, 1000);
+	assert_int_equal(send(kernel, packet, LEN, 0), LEN);
+	assert_int_equal(send(kernel4, packet, LEN, 0), LEN);		/* IPv6 from the IPv4 side */
+	signal(SIGALRM, leave);
+	ualarm(300000, 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	assert_silent(kernel);
+	assert_int_equal(recv(kernel4, out, sizeof(out), MSG_DONTWAIT), LEN - 20);
+	assert_silent(kernel4);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 1);
+	assert_int_equal(row->verdict[NAT64_FROM_IP4][NAT64_wrong_device], 1);
+
+	answer_to(out);
+	assert_int_equal(send(kernel, out, LEN - 20, 0), LEN - 20);	/* IPv4 from the IPv6 side */
+	assert_int_equal(send(kernel4, out, LEN - 20, 0), LEN - 20);
+	image->order[0] = IMAGE_WORK;
+	ualarm(300000, 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	assert_int_equal(recv(kernel, out, sizeof(out), MSG_DONTWAIT), LEN);
+	assert_int_equal(out[0], 0x60);
+	assert_silent(kernel);
+	assert_silent(kernel4);
+	assert_int_equal(row->verdict[NAT64_FROM_IP4][NAT64_translated], 1);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_wrong_device], 1);
+	assert_int_equal(row->counter[COUNTER_queue_packets], 4);
+	assert_int_equal(row->counter[COUNTER_queue_segments], 4);
+	assert_int_equal(row->counter[COUNTER_drop_segments], 2);
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* What a dead worker had read, or in hand: its buffer says by which device it came. What came from a worker is good. */
+static void
+a_successor_knows_the_device(void **state)
+{
+	const unsigned place[] = { 0, LAYOUT_BATCH / 2 - 1, LAYOUT_BATCH / 2, LAYOUT_BATCH - 1, LAYOUT_BATCH };
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LEN];
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		datagram(packet, 0, (uint16_t)(1000 + i));
+		memcpy(inflight_buffer(&hand, place[i]), packet, LEN);
+		if (i % 2)
+			inflight_hold(&hand, place[i], LEN);
+	}
+	image->order[0] = IMAGE_STOP;
+	assert_null(loop_run(&maps, 0, false, 0));
+	assert_sent_to(kernel4, 1004);		/* the last two buffers come first */
+	assert_sent_to(kernel4, 1000);
+	assert_sent_to(kernel4, 1001);
+	assert_silent(kernel4);
+	assert_silent(kernel);
+	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_translated], 3);
+	assert_int_equal(row->verdict[NAT64_FROM_IP4][NAT64_wrong_device], 2);
+}
+
+/* An error goes back to where the packet came from, and so does what two IPv6 hosts say to each other. */
+static void
+replies_go_back(void **state)
+{
+	uint8_t packet[100], out[200];
+
+	(void)state;
+	datagram(packet, 0, 1000);
+	packet[7] = 1;			/* hop limit */
+	assert_int_equal(send(kernel, packet, LEN, 0), LEN);
+	datagram(packet, 0, 1001);
+	memcpy(packet + 36, "\xc0\0\2\1", 4);	/* of the pool: nobody there */
+	assert_int_equal(send(kernel, packet, LEN, 0), LEN);
+	signal(SIGALRM, leave);
+	ualarm(300000, 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	assert_int_equal(recv(kernel, out, sizeof(out), MSG_DONTWAIT), 40 + 8 + LEN);
+	assert_int_equal(out[40], 3);
+	assert_silent(kernel);
+	assert_silent(kernel4);
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* Either device gone is the device gone. */
+static void
+leaves_without_either(void **state)
+{
+	(void)state;
+	close(kernel4);
+	alarm(10);			/* or it would never leave */
+	assert_non_null(loop_run(&maps, 0, false, 0));
+	alarm(0);
+}
+
+static void
 leaves_without_a_device(void **state)
 {
 	(void)state;
@@ -312,6 +464,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(kept_goes_on, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(drained_keeps_nothing, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(leaves_without_a_device, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(each_family_has_its_device, open_apart, close_apart),
+		cmocka_unit_test_setup_teardown(a_successor_knows_the_device, open_apart, close_apart),
+		cmocka_unit_test_setup_teardown(replies_go_back, open_apart, close_apart),
+		cmocka_unit_test_setup_teardown(leaves_without_either, open_apart, close_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,16 +123,21 @@ argument(const struct attempt *a, unsigned i)
 	return a->argument[i] == TARGET ? target : a->argument[i];
 }
 
+static bool apart;			/* the worker is one with two devices */
+
 /* Run act(x) in a child behind the worker's filter. Returns minus the signal that ended it, or its exit status. */
 static int
 behind(int (*act)(long), long x)
 {
-	static void *door;
+	static void *doors[2];
+	void *door = doors[apart];
 	siginfo_t info;
 	pid_t pid;
 
 	if (!door)
-		assert_int_equal(birth_make_door(&door, doors_open, doors_count), 0);
+		assert_int_equal(apart ? birth_make_door(&door, doors_apart, doors_apart_count) :
+					 birth_make_door(&door, doors_open, doors_count), 0);
+	doors[apart] = door;
 	pid = fork();
 	if (pid == 0) {
 		const struct rlimit no_core = { 0, 0 };
@@ -224,9 +229,16 @@ writes(long fd)
 }
 
 static int
+writes_parts(long fd)
+{
+	syscall(SYS_writev, fd, &piece, 1L);
+	return 0;
+}
+
+static int
 polls(long n)
 {
-	struct pollfd wait[2] = { { .fd = HERITAGE_QUEUE }, { .fd = HERITAGE_BELL } };
+	struct pollfd wait[3] = { { .fd = HERITAGE_QUEUE }, { .fd = HERITAGE_BELL }, { .fd = HERITAGE_QUEUE4 } };
 
 	syscall(SYS_ppoll, wait, n, &moment, NULL, 0);
 	return 0;
@@ -238,6 +250,41 @@ asks_clock(long clock)
 	return syscall(SYS_clock_gettime, clock, &moment) != 0;
 }
 
+/* The calls that are allowed, with every descriptor that is not. */
+static void
+descriptors(void)
+{
+	for (long fd = 0; fd < 1024; fd += fd < 100 ? 1 : 59) {
+		bool bells = fd >= HERITAGE_BELLS && fd < HERITAGE_BELLS + CONFIG_MAX_WORKERS;
+		bool queues = fd == HERITAGE_QUEUE || (apart && fd == HERITAGE_QUEUE4);
+
+		if (behind(reads, fd) != (queues || fd == HERITAGE_BELL ? 0 : -SIGSYS))
+			fail_msg("read %ld: %d", fd, behind(reads, fd));
+		if (behind(writes, fd) != (queues || bells ? 0 : -SIGSYS))
+			fail_msg("write %ld: %d", fd, behind(writes, fd));
+		if (behind(writes_parts, fd) != (queues ? 0 : -SIGSYS))
+			fail_msg("writev %ld: %d", fd, behind(writes_parts, fd));
+	}
+}
+
+/* A worker with two devices may read and write one queue more, and wait for it. */
+static void
+two_devices(void **state)
+{
+	(void)state;
+#ifdef SANITIZED
+	skip();
+#endif
+	apart = true;
+	descriptors();
+	assert_int_equal(behind(reads, (1L << 32) + HERITAGE_QUEUE4), -SIGSYS);
+	assert_int_equal(behind(writes, (1L << 32) + HERITAGE_QUEUE4), -SIGSYS);
+	for (long n = 0; n < 64; n++)
+		assert_int_equal(behind(polls, n), n == 2 || n == 3 ? 0 : -SIGSYS);
+	apart = false;
+	assert_int_equal(doors_apart_count, doors_count + 4);
+}
+
 /* The calls that are allowed, with every argument that is not. */
 static void
 arguments(void **state)
@@ -246,14 +293,7 @@ arguments(void **state)
 #ifdef SANITIZED
 	skip();
 #endif
-	for (long fd = 0; fd < 1024; fd += fd < 80 ? 1 : 59) {
-		bool bells = fd >= HERITAGE_BELLS && fd < HERITAGE_BELLS + CONFIG_MAX_WORKERS;
-
-		if (behind(reads, fd) != (fd == HERITAGE_QUEUE || fd == HERITAGE_BELL ? 0 : -SIGSYS))
-			fail_msg("read %ld: %d", fd, behind(reads, fd));
-		if (behind(writes, fd) != (fd == HERITAGE_QUEUE || bells ? 0 : -SIGSYS))
-			fail_msg("write %ld: %d", fd, behind(writes, fd));
-	}
+	descriptors();
 	assert_int_equal(behind(reads, (1L << 32) + HERITAGE_QUEUE), -SIGSYS);
 	assert_int_equal(behind(writes, (1L << 32) + HERITAGE_QUEUE), -SIGSYS);
 	assert_int_equal(behind(polls, 2), 0);
@@ -347,7 +387,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_number), cmocka_unit_test(arguments), cmocka_unit_test(attempts),
+		cmocka_unit_test(every_number), cmocka_unit_test(arguments), cmocka_unit_test(two_devices), cmocka_unit_test(attempts),
 		cmocka_unit_test(without_the_filter),
 	};
 

@@ -12,6 +12,7 @@
 #include "shm/pool.h"
 #include "supervisor/bpf.h"
 #include "supervisor/steer.h"
+#include "supervisor/tun.h"
 #include "tests/unit/unit.h"
 #include "tests/world.h"
 #include "worker/xlat/csum.h"
@@ -436,7 +437,7 @@ limits(void **state)
 	assert_int_equal(steer_open(&steer, w.worker[0].header->addresses_used / 4, why, sizeof(why)), 0);
 	assert_int_equal(run(b, 40), 0);	/* not filled yet */
 	assert_int_equal(steer_fill(&steer, &w.config, &w.layout, w.worker[0].header, w.worker[0].secret, owner), -ENOSPC);
-	assert_int_equal(steer_attach(&steer, -1), -EBADF);
+	assert_int_equal(tun_steer(-1, steer.program), -EBADF);
 	steer_close(&steer);
 	world_close(&w);
 

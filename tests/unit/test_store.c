@@ -67,14 +67,14 @@ silent(void)
 static void
 given(void **state)
 {
-	struct device d = { .queues = 2 };
+	struct device d = { .queues = 2, .legs = 1 };
 	struct stat sent, got;
 	int ends[2], fd;
 
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	d.queue[0] = ends[0];
-	d.queue[1] = ends[1];
+	d.leg[0].queue[0] = ends[0];
+	d.leg[0].queue[1] = ends[1];
 	assert_true(store_keep("blue", &d));
 	fd = hears("FDSTORE=1\nFDPOLL=0\nFDNAME=blue.q0");
 	assert_true(fd >= 0);
@@ -83,9 +83,21 @@ given(void **state)
 	assert_int_equal(got.st_ino, sent.st_ino);
 	close(fd);
 	close(hears("FDSTORE=1\nFDPOLL=0\nFDNAME=blue.q1"));
-	store_forget("blue", 2);
+	store_forget("blue", &d);
 	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=blue.q0"), -1);
 	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=blue.q1"), -1);
+	assert_true(silent());
+
+	/* Two devices: the queues of each by names of their own. */
+	d.legs = 2;
+	d.queues = 1;
+	d.leg[1].queue[0] = ends[1];
+	assert_true(store_keep("blue", &d));
+	close(hears("FDSTORE=1\nFDPOLL=0\nFDNAME=blue.q0"));
+	close(hears("FDSTORE=1\nFDPOLL=0\nFDNAME=blue.r0"));
+	store_forget("blue", &d);
+	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=blue.q0"), -1);
+	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=blue.r0"), -1);
 	assert_true(silent());
 	close(ends[0]);
 	close(ends[1]);
@@ -133,11 +145,11 @@ taken_back(void **state)
 	started(&s, me, "red.q0:blue.q1:blue.q0:green.q0", 4);
 	assert_int_equal(s.n, 4);
 	assert_int_equal(fcntl(3, F_GETFD), FD_CLOEXEC);
-	assert_false(store_take(&s, "green", 2, queue));	/* one is missing: nothing is taken */
-	assert_true(store_take(&s, "blue", 2, queue));
+	assert_false(store_take(&s, "green", 0, 2, queue));	/* one is missing: nothing is taken */
+	assert_true(store_take(&s, "blue", 0, 2, queue));
 	assert_int_equal(queue[0], 5);
 	assert_int_equal(queue[1], 4);
-	assert_false(store_take(&s, "blue", 2, queue));
+	assert_false(store_take(&s, "blue", 0, 2, queue));
 	store_close(&s);
 	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=red.q0"), -1);
 	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=green.q0"), -1);
@@ -151,12 +163,12 @@ taken_back(void **state)
 	assert_int_equal(s.n, 0);
 	close(3);
 	started(&s, me, NULL, 2);			/* without names they are nobody's */
-	assert_false(store_take(&s, "blue", 1, queue));
+	assert_false(store_take(&s, "blue", 0, 1, queue));
 	store_close(&s);
 	setenv("LISTEN_PID", me, 1);
 	setenv("LISTEN_FDS", "99999999999999999999", 1);	/* and those that are not there, neither */
 	store_open(&s);
-	assert_false(store_take(&s, "blue", 1, queue));
+	assert_false(store_take(&s, "blue", 0, 1, queue));
 }
 
 int

@@ -41,7 +41,7 @@ class Gateway:
                                         ctypes.byref(to))
         self.kin, self.offload, self.pieces = brought.raw[:KIN], brought.raw[KIN:KIN + OFFLOAD], []
         if n < 0:
-            return ("headroom overrun", "output outside the buffer", "wrote too far behind")[-n - 1], b"", None
+            return ("headroom overrun", "output outside the buffer", "wrote too far behind", "sent to the wrong side")[-n - 1], b"", None
         verdict, out, at = self.verdicts[n], ctypes.string_at(self.out, length.value), ctypes.c_uint32()
         while size := self.library.vectors_piece(self.handle, ctypes.byref(at), self.out):
             self.pieces.append(ctypes.string_at(self.out, size))

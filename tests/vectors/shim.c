@@ -198,8 +198,9 @@ do_checksum(struct nat64_packet *packet)
 }
 
 /*
- * Returns the verdict, or -1 when the headroom was overrun, -2 when the output lies outside the buffer, and -3 when a
- * byte changed that is so far behind the packet's start that a worker does not save it (LAYOUT_SAVED).
+ * Returns the verdict, or -1 when the headroom was overrun, -2 when the output lies outside the buffer, -3 when a byte
+ * changed that is so far behind the packet's start that a worker does not save it (LAYOUT_SAVED), and -4 when the side it is
+ * said to leave on is not that of its family.
  */
 int
 vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t len, struct layout_meta *meta, uint8_t *out,
@@ -231,6 +232,8 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 	*to_worker = p.to_worker;
 	if (p.len > 0 && (p.data < top || p.data + p.len > end))
 		return -2;
+	if (p.len > 0 && verdict != NAT64_handed_over && p.to != (p.data[0] >> 4 == 6 ? NAT64_FROM_IP6 : NAT64_FROM_IP4))
+		return -4;
 	if (left)
 		do_checksum(&p);
 	*meta = p.meta;

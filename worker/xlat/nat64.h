@@ -83,6 +83,7 @@ struct nat64_packet {
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
 	uint32_t cut;		/* out: 0: send it as it is; otherwise in pieces of at most so many bytes, see nat64_piece */
 	uint32_t packets;	/* out: for how many packets the one that came in stood; 1 but for segmentation offload */
+	uint8_t to;		/* out: enum nat64_side: where to send it, its family; not set when there is nothing to send */
 	uint8_t to_worker;	/* out, with NAT64_handed_over: give data[0 .. len) and meta to this worker */
 	/*
 	 * In: what it brought along; zero when it was read by itself, or what a device with offloads said of it. Out: what it

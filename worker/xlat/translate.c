@@ -214,12 +214,14 @@ pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn, con
 
 	switch (counters_verdict_info[v].action) {
 	case NAT64_TRANSLATE:
+		out->to = w.p.from == NAT64_FROM_IP6 ? NAT64_FROM_IP4 : NAT64_FROM_IP6;
 		break;
 	case NAT64_HAND_OVER:
 		out->to_worker = w.f.owner;
 		break;
 	case NAT64_REPLY:
 		offload_settle(&w.p);
+		out->to = w.p.from;
 		reply_error(n, &w.p, v, w.mtu, now, out);
 		break;
 	default:
