@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """polite.py SERVER PORT NETWORK SUBSCRIBERS RATE SECONDS - how those fare who want little
 
-Run in a client's namespace, to which all of NETWORK, a /40, belongs. SUBSCRIBERS, each a /64 with one UDP flow, ask RATE times a
-second in all, in turn. An answer counts when it comes within a second; nobody asks again. Prints as JSON: asked, answered, and
-the median and 99th percentile of the round trips in ms.
+Run in a client's namespace, to which all of NETWORK, a /40, belongs. SUBSCRIBERS, each a /64 with one UDP flow, ask RATE times
+a second in all, in turn. An answer counts when it comes within a second; nobody asks again. Prints as JSON: asked, answered,
+and the median and 99th percentile of the round trips in ms.
 """
 import ipaddress
 import json
