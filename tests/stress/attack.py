@@ -67,7 +67,8 @@ def keys_alike(n):
 def fragments6(n):
     """First ones whose rest never comes, and rests without a first one."""
     at = (0, 1480, 65000)[n % 3]
-    return ip6(n, 44, struct.pack(">BBHI", 17, 0, at & 0xfff8 | 1, n) + udp(5000, 9, bytes(64), 1), None, ATTACKER + bytes(7) + b"\1")
+    head = struct.pack(">BBHI", 17, 0, at & 0xfff8 | 1, n)
+    return ip6(n, 44, head + udp(5000, 9, bytes(64), 1), None, ATTACKER + bytes(7) + b"\1")
 
 
 def fragments4(n):
