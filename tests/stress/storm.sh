@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# storm.sh [SECONDS [RATE]] - SIGKILL to a worker every 200 ms under load: not one packet may be lost
+# storm.sh [SECONDS [RATE [FLOWS]]] - SIGKILL to a worker every 200 ms under load: not one packet may be lost
 #
-# Numbered datagrams of 16 subscribers cross the gateway while its workers are killed at random moments. Packets wait in
+# Numbered datagrams of 16 subscribers, or FLOWS, cross the gateway while its workers are killed at random moments. Packets wait in
 # the queue, what a worker had in hand its successor finds, so all arrive; one may arrive twice when death came between
 # its write and the note of it. Prints what arrived, how many were killed, and how long a flow stood still around each
 # kill, beside what is promised, and around moments without a kill. On a machine that is busy otherwise that says little, so
@@ -9,7 +9,7 @@
 # the machine, and is said.
 source "$(dirname "$0")/../lib.sh"
 
-duration=${1:-20} rate=${2:-20000}
+duration=${1:-20} rate=${2:-20000} flows=${3:-16}
 
 # at_work - the pids of the workers that have a slot, spares not
 at_work()
@@ -61,7 +61,7 @@ storm()
 	local killed out flood lost full
 
 	full=$(turned_away)
-	"$B/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 "$rate" "$duration" 16 \
+	"$B/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 "$rate" "$duration" "$flows" \
 		>"$T/flood" 2>&1 &
 	flood=$!
 	sleep 0.5
