@@ -20,6 +20,7 @@
 #include "supervisor/birth/nowhere.h"
 #include "supervisor/caps.h"
 #include "supervisor/child.h"
+#include "supervisor/knell.h"
 #include "supervisor/memory.h"
 
 #ifndef NAT64_LIBEXEC
@@ -101,7 +102,7 @@ child_arrange(struct child_door *places, unsigned n)
 }
 
 __attribute__((noreturn)) static void
-child_become(const char *program, const char *title, struct child_door *places, unsigned n)
+child_become(const char *program, const char *title, struct child_door *places, unsigned n, int rope)
 {
 	char *const argv[] = { (char *)(uintptr_t)title, NULL };
 	char *const nothing[] = { NULL };
@@ -110,6 +111,9 @@ child_become(const char *program, const char *title, struct child_door *places, 
 	sigemptyset(&none);
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
+	caps_raise(CAPS_BIRTH);
+	knell_tie(rope);
+	caps_drop();
 	if (child_arrange(places, n) && sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
 		caps_raise(CAPS_FILES);
 #ifdef SANITIZED
@@ -124,10 +128,10 @@ child_become(const char *program, const char *title, struct child_door *places, 
 
 pid_t
 child_start(const char *program, const char *title, struct heritage *h, const struct child_door *doors, unsigned n,
-	    bool with_stderr)
+	    bool with_stderr, uint32_t *knell)
 {
 	struct child_door places[CHILD_PLACES];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), paper;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), rope = -1, paper;
 	pid_t pid;
 
 	if (null < 0)
@@ -148,11 +152,15 @@ child_start(const char *program, const char *title, struct heritage *h, const st
 	places[n++] = (struct child_door) { paper, HERITAGE_PAPER };
 	if (child_nowhere >= 0)
 		places[n++] = (struct child_door) { child_nowhere, HERITAGE_NOWHERE };
+	if (knell)
+		*knell = knell_hang(&rope);
 	pid = fork();
 	if (pid == 0)
-		child_become(program, title, places, n);
+		child_become(program, title, places, n, rope);
 	if (pid < 0)
 		pid = -errno;
+	if (rope >= 0)
+		close(rope);
 	close(paper);
 	close(null);
 	return pid;

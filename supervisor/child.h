@@ -26,10 +26,10 @@ void child_program(char out[CHILD_PATH], const char *name);
 
 /*
  * Start program, called title in ps, with the n doors, the paper at HERITAGE_PAPER, /dev/null as 0 and 1 and as 2 unless
- * with_stderr. All signals are as by default. h is filled in up to magic and size, which are added.
- * Returns the pid, or -errno. A child that cannot be executed exits with 127.
+ * with_stderr. All signals are as by default. h is filled in up to magic and size, which are added. *knell tells of its end
+ * (knell.h); NULL: SIGCHLD will do. Returns the pid, or -errno. A child that cannot be executed exits with 127.
  */
 pid_t child_start(const char *program, const char *title, struct heritage *h, const struct child_door *doors, unsigned n,
-		  bool with_stderr);
+		  bool with_stderr, uint32_t *knell);
 
 #endif

@@ -20,7 +20,7 @@
  * What a worker says of itself (its line in the region) decides only what is displayed and when a stop or a restart
  * goes on, each with a time limit of its own: a lying worker gains nothing but its own delay.
  *
- * Must never: wait for a worker; assign a slot whose last worker has not been reaped.
+ * Must never: wait for a worker; assign a slot whose last worker may still run (loss.c).
  */
 #include <errno.h>
 #include <poll.h>
@@ -34,11 +34,11 @@
 #include "supervisor/caps.h"
 #include "supervisor/cause.h"
 #include "supervisor/estate.h"
-#include "supervisor/evidence.h"
 #include "supervisor/log.h"
+#include "supervisor/loss.h"
+#include "supervisor/orphan.h"
 #include "supervisor/tenant.h"
 
-#define CREW_SOON 5000			/* ms: a death within this time of the assignment came too soon */
 #define CREW_FREE 3			/* deaths in a row that came too soon before there is a delay */
 #define CREW_DELAY 250			/* ms, doubled with each further one */
 #define CREW_DELAY_MAX 5000
@@ -74,7 +74,7 @@ crew_adopt(struct tenant *t, const struct estate_tenant *e)
 		c->former[c->formers++] = (pid_t)e->spare[i];
 }
 
-static uint64_t
+uint64_t
 crew_delay(unsigned quick)
 {
 	uint64_t delay = CREW_DELAY;
@@ -86,7 +86,7 @@ crew_delay(unsigned quick)
 	return delay < CREW_DELAY_MAX ? delay : CREW_DELAY_MAX;
 }
 
-static void
+void
 crew_state(struct tenant *t, unsigned w, enum status_state state)
 {
 	struct crew_slot *slot = &t->crew.slot[w];
@@ -105,7 +105,8 @@ static int
 crew_bear(struct tenant *t, const struct crew_ground *ground, struct crew_spare *spare, uint64_t now)
 {
 	spare->since = now;
-	spare->pid = tenant_birth(t, ground, &spare->assign);
+	spare->pid = tenant_birth(t, ground, &spare->assign, &spare->knell);
+	spare->word = orphan_word(spare->pid);
 	if (spare->pid >= 0)
 		return 0;
 	log_line(CONFIG_LOG_ERROR, "tenant %s: cannot start %s: %s; trying again", t->config->name_, t->program,
@@ -194,11 +195,12 @@ crew_fill(struct tenant *t, unsigned w, uint64_t now)
 		struct crew_spare spare = t->crew.spare[0];
 
 		number = w | (slot->crashed ? HERITAGE_CRASHED : 0);
-		estate_note(t->left, ESTATE_WORKER(t->number, w), spare.pid);
+		estate_note(t->left, ESTATE_WORKER(t->number, w), spare.word);
 		slot->progress = crew_progress(t, w);
 		if (write(spare.assign, &number, sizeof(number)) == (ssize_t)sizeof(number)) {
 			crew_spare_gone(t, 0);
 			slot->pid = spare.pid;
+			slot->knell = spare.knell;
 			slot->leaving = slot->pushed = slot->stuck = slot->crashed = false;
 			slot->moved = now;
 			slot->since = now;
@@ -223,79 +225,6 @@ crew_start(struct tenant *t, uint64_t now)
 		crew_fill(t, w, now);
 	while (!t->crew.shifting && t->crew.spares < t->gateway->spares && crew_birth(t, now) == 0)
 		;
-}
-
-/* Slot w has lost its worker: find another one, now or, when this happens too often, later. */
-static void
-crew_replace(struct tenant *t, unsigned w, pid_t dead, enum status_cause cause, const char *how, uint64_t now)
-{
-	struct crew_slot *slot = &t->crew.slot[w];
-	bool ran = slot->state == STATUS_running;
-	enum config_log_level level = cause == STATUS_requested ? CONFIG_LOG_INFO : CONFIG_LOG_WARNING;
-	uint64_t delay;
-
-	if (cause != STATUS_requested && now - slot->since < CREW_SOON &&
-	    !(ran && (cause == STATUS_sigkill || cause == STATUS_stuck)))
-		slot->quick++;
-	else
-		slot->quick = 0;
-	delay = crew_delay(slot->quick);
-	if (delay > 0) {
-		slot->retry = now + delay;
-		crew_state(t, w, STATUS_backoff);
-		log_line(CONFIG_LOG_ERROR, "tenant %s: worker %u (pid %d) died: %s; early death number %u in a row, next "
-			 "try in %llu ms", t->config->name_, w, (int)dead, how, slot->quick, (unsigned long long)delay);
-		return;
-	}
-	crew_state(t, w, STATUS_dead);
-	if (crew_fill(t, w, now) == 0)
-		log_line(level, "tenant %s: worker %u (pid %d) %s: %s; pid %d takes over", t->config->name_, w, (int)dead,
-			 cause == STATUS_requested ? "left" : "died", how, (int)slot->pid);
-}
-
-/* The worker of slot w crashed: keep the packet it was translating, which its successor will drop. */
-static void
-crew_crashed(struct tenant *t, unsigned w)
-{
-	char path[256];
-	int rc = evidence_keep(t->gateway->run_dir.s, t->config->name_, &t->region, w, path, sizeof(path));
-
-	t->crew.slot[w].crashed = true;
-	if (rc > 0)
-		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet of %d bytes, kept in %s",
-			 t->config->name_, w, rc, path);
-	else if (rc < 0)
-		log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u crashed on a packet that could not be kept: %s",
-			 t->config->name_, w, rc == -ENOSPC ? "there are too many; remove some" : strerror(-rc));
-}
-
-static bool
-crew_reaped_slot(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
-{
-	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
-		struct crew_slot *slot = &t->crew.slot[w];
-		enum status_cause cause;
-		char how[32];
-
-		if (slot->pid != pid)
-			continue;
-		cause = cause_of(code, value, slot, how);
-		if (cause >= STATUS_sigsegv && cause <= STATUS_sigsys)
-			crew_crashed(t, w);
-		if (cause == STATUS_exit && !device_present(&t->device))
-			log_line(CONFIG_LOG_ERROR, "tenant %s: device %s was deleted, so nothing is translated; restart nat64d",
-				 t->config->name_, t->device.name);
-		slot->pid = 0;
-		if (slot->leaving && t->crew.restart == w + 1)
-			t->crew.restart++;
-		if (t->crew.stopping || t->crew.halted)
-			crew_state(t, w, STATUS_stopped);
-		else
-			crew_replace(t, w, pid, cause, how, now);
-		bulletin_death(t->bulletin, t->number, w, (uint32_t)pid, cause, how);
-		return true;
-	}
-	return false;
 }
 
 bool
@@ -329,7 +258,7 @@ crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 				 code == CLD_EXITED && value == 127 ? " (it could not be executed)" : "");
 		return true;
 	}
-	return crew_reaped_slot(t, pid, code, value, now);
+	return loss_reaped(t, pid, code, value, now);
 }
 
 void
@@ -528,7 +457,7 @@ crew_alive(const struct tenant *t)
 	unsigned n = t->crew.spares + t->crew.formers;
 
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
-		n += t->crew.slot[w].pid != 0;
+		n += (t->crew.slot[w].pid != 0) + (t->crew.slot[w].passing != 0);
 	return n;
 }
 

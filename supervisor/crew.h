@@ -9,12 +9,16 @@
 #include "shm/status.h"
 #include "supervisor/starve.h"
 
+#define CREW_SOON 5000			/* ms: a death within this time of the assignment came too soon */
 #define CREW_MAX_FORMERS 64
 #define CREW_MAX_SPARES 17		/* the most that config.def allows, and one more while a worker is replaced */
 
 /* A place at work. Times are milliseconds of CLOCK_MONOTONIC. */
 struct crew_slot {
 	pid_t pid;			/* 0: nobody */
+	uint32_t knell;			/* of that birth (knell.h); 0: none */
+	pid_t passing;			/* the one before, which runs no more and has not been reaped; 0: there is none */
+	uint64_t passing_since;		/* when it was assigned */
 	enum status_state state;
 	bool leaving;			/* asked to stop */
 	bool pushed;			/* and killed because it did not */
@@ -42,6 +46,8 @@ struct crew_ground {
 
 struct crew_spare {
 	pid_t pid;
+	uint64_t word;			/* its name for a successor of ours (orphan.h) */
+	uint32_t knell;			/* of its birth (knell.h); 0: none */
 	int assign;			/* the pipe it waits at; -1: it has been sent home */
 	uint64_t since;
 };
@@ -80,6 +86,10 @@ bool crew_reaped(struct tenant *t, pid_t pid, int code, int value, uint64_t now)
 /* Do what is due. Returns when to be called again at the latest. */
 uint64_t crew_tick(struct tenant *t, uint64_t now);
 
+/* What the slot is, for us and for those who look. */
+void crew_state(struct tenant *t, unsigned w, enum status_state state);
+/* Milliseconds to wait before the next try after so many deaths in a row that came too soon. */
+uint64_t crew_delay(unsigned quick);
 /* Let a spare fill slot w, a new one if none waits. Returns 0 or -errno, and the slot is tried again later. */
 int crew_fill(struct tenant *t, unsigned w, uint64_t now);
 /* Kill one of the children. */

@@ -18,6 +18,7 @@
 #include "supervisor/child.h"
 #include "supervisor/gateway.h"
 #include "supervisor/log.h"
+#include "supervisor/orphan.h"
 
 #define CTLD_SOON 5000			/* ms: a death within this time came too soon */
 #define CTLD_DELAY 250			/* ms, doubled with each further one */
@@ -49,7 +50,7 @@ ctld_start(struct gateway *g, uint64_t now)
 		doors[n++] = (struct child_door) { g->tenant[t].region.fd_ro, HERITAGE_REGION + 2 * t };
 		doors[n++] = (struct child_door) { g->tenant[t].publish.fd_ro, HERITAGE_IMAGE + 2 * t };
 	}
-	pid = child_start(g->ctld_program, "nat64-ctld", &h, doors, n, true);
+	pid = child_start(g->ctld_program, "nat64-ctld", &h, doors, n, true, NULL);
 	g->ctld.up = false;
 	g->ctld.since = now;
 	if (pid < 0) {
@@ -58,7 +59,7 @@ ctld_start(struct gateway *g, uint64_t now)
 		return pid;
 	}
 	g->ctld.pid = pid;
-	estate_note(&g->left, ESTATE_CTLD, pid);
+	estate_note(&g->left, ESTATE_CTLD, orphan_word(pid));
 	return 0;
 }
 

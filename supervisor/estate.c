@@ -261,10 +261,10 @@ estate_write(struct gateway *g)
 }
 
 void
-estate_note(struct estate_file *f, unsigned child, pid_t pid)
+estate_note(struct estate_file *f, unsigned child, uint64_t word)
 {
 	if (f->fd >= 0 && child < ESTATE_CHILDREN)
-		atomic_store_64(&f->child[child], orphan_word(pid));
+		atomic_store_64(&f->child[child], word);
 }
 
 void

@@ -121,8 +121,8 @@ void estate_path(char out[160], const char *run_dir);
  */
 int estate_write(struct gateway *g);
 
-/* Child number `child` is now this process: note it before it does anything that a successor must know it for. */
-void estate_note(struct estate_file *f, unsigned child, pid_t pid);
+/* Child number `child` is now this process (orphan_word): note it before it does anything that a successor must know it for. */
+void estate_note(struct estate_file *f, unsigned child, uint64_t word);
 
 /* Nothing is left to anybody: remove the file at path, ours or a predecessor's. */
 void estate_remove(struct estate_file *f);

@@ -36,6 +36,7 @@ struct gateway {
 	struct reload reload;
 	struct upgrade upgrade;
 	int signals;			/* signalfd */
+	int knells;			/* can be read when a knell has tolled; -1: none will */
 	int estate;			/* of the nat64d that executed this program; -1: none, this is a start */
 	struct legacy legacy;		/* of one that was killed, during the start */
 	struct estate_file left;	/* what we leave */

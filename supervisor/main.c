@@ -31,7 +31,9 @@
 #include "supervisor/check.h"
 #include "supervisor/gateway.h"
 #include "supervisor/host.h"
+#include "supervisor/knell.h"
 #include "supervisor/log.h"
+#include "supervisor/loss.h"
 #include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
@@ -86,6 +88,7 @@ main_process(struct gateway *g)
 	}
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	g->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	g->knells = knell_open();
 	return g->signals >= 0 ? true : main_failed("cannot make a signalfd", -errno);
 }
 
@@ -534,10 +537,9 @@ main_tick(struct gateway *g, uint64_t now)
 static int
 main_run(struct gateway *g)
 {
-	struct pollfd wait = { .fd = -1, .events = POLLIN };
-	int status = 0;
+	int status = 0, timeout;
 
-	g->control = g->signals = g->rundir.lock = g->bulletin.fd_ro = g->left.fd = -1;
+	g->control = g->signals = g->knells = g->rundir.lock = g->bulletin.fd_ro = g->left.fd = -1;
 	if (g->estate >= 0) {
 		if (!main_rebirth(g))
 			return 1;
@@ -545,16 +547,15 @@ main_run(struct gateway *g)
 		main_death(g);
 		return 1;
 	}
-	wait.fd = g->signals;
 	while (main_signals(g)) {
-		int timeout = main_tick(g, main_now());
-
+		loss_hear(g, main_now());
+		timeout = main_tick(g, main_now());
 		main_look_ready(g);
 		if (main_hopeless(g)) {
 			status = 1;
 			break;
 		}
-		poll(&wait, 1, timeout);
+		poll((struct pollfd[]) { { g->signals, POLLIN, 0 }, { g->knells, POLLIN, 0 } }, 2, timeout);
 	}
 	notify_send("STOPPING=1");
 	log_line(CONFIG_LOG_INFO, "stopping");

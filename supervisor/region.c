@@ -124,6 +124,7 @@ region_line(const struct region *r, unsigned w)
 		line.ready = atomic_load_32(&r->worker[w].ready);
 		line.generation = atomic_load_32(&r->worker[w].generation);
 		line.leaving = atomic_load_32(&r->worker[w].leaving);
+		line.current = atomic_load_32(&r->worker[w].current);
 	}
 	return line;
 }

@@ -27,7 +27,7 @@ struct region {
 /* What a worker says of itself, whichever build it is of; a lie does no harm. What a foreign one does not tell is 0. */
 struct region_line {
 	uint64_t progress, busy;
-	uint32_t draining, ready, generation, leaving;
+	uint32_t draining, ready, generation, leaving, current;
 };
 
 /*

@@ -289,7 +289,7 @@ tenant_close(struct tenant *t)
 }
 
 pid_t
-tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign)
+tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign, uint32_t *knell)
 {
 	struct child_door doors[(1 + DEVICE_LEGS) * CONFIG_MAX_WORKERS + 4];
 	struct heritage h = {
@@ -324,7 +324,7 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 	if (ground->old)
 		doors[n++] = (struct child_door) { ground->old->fd_ro, HERITAGE_OLD };
 	doors[n++] = (struct child_door) { ends[0], HERITAGE_ASSIGN };
-	pid = child_start(t->program, title, &h, doors, n, false);
+	pid = child_start(t->program, title, &h, doors, n, false, knell);
 	close(ends[0]);
 	if (pid < 0)
 		close(ends[1]);

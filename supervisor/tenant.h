@@ -65,8 +65,11 @@ void tenant_recall(struct tenant *t, struct config_tenant *config);
 /* Remove it all. Should: be called when every child is gone, and hold CAP_NET_ADMIN. */
 void tenant_close(struct tenant *t);
 
-/* Start a worker as a spare. *assign is the pipe it waits at, owned by the caller. Returns its pid or -errno. */
-pid_t tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign);
+/*
+ * Start a worker as a spare. *assign is the pipe it waits at, owned by the caller; *knell is as for child_start. Returns its
+ * pid or -errno.
+ */
+pid_t tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign, uint32_t *knell);
 
 /*
  * Make the program that steers packets to the workers that will stand on this ground; device_steer then lets the device

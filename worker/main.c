@@ -33,8 +33,10 @@ warm_up(void)
 	uintptr_t page = ~(uintptr_t)(LAYOUT_PAGE - 1), from = (uintptr_t)image_variables & page;
 	struct timespec now;
 
-	if (madvise(image_begin, (size_t)(image_end - image_begin), MADV_POPULATE_READ) == 0)
-		madvise((void *)from, (uintptr_t)image_end - from, MADV_POPULATE_WRITE);
+	if (madvise(image_begin, (size_t)(image_end - image_begin), MADV_POPULATE_READ) == 0 &&
+	    madvise((void *)from, (uintptr_t)image_end - from, MADV_POPULATE_WRITE) == 0)
+		for (const volatile char *at = image_begin; at < image_end; at += LAYOUT_PAGE)
+			(void)*at;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 }
 

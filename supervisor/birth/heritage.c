@@ -17,11 +17,19 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "supervisor/birth/heritage.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#ifdef SYS_mseal
+#define HERITAGE_MSEAL SYS_mseal
+#else
+#define HERITAGE_MSEAL 462		/* the same on every machine */
 #endif
 
 #define HERITAGE_HUGE (2UL << 20)	/* bytes of a huge page */
@@ -152,12 +160,42 @@ heritage_old(struct heritage_maps *m, uint64_t size, const struct layout_owners 
 	return NULL;
 }
 
-/* Have the page tables filled now for what is there, so that the first touch costs nothing later. A mere wish. */
+/*
+ * Have the page tables filled now for what is there, so that the first touch costs nothing later. It is read, too: below
+ * a hypervisor that keeps page tables of its own, only that fills those. A mere wish.
+ */
 static void
-heritage_touch(uint8_t *at, size_t size)
+heritage_touch(const uint8_t *at, size_t size, int advice)
 {
-	if (madvise(at, size, MADV_POPULATE_READ) != 0)
+	const volatile uint8_t *page = at;
+
+	if (madvise((void *)(uintptr_t)at, size, advice) != 0)
 		return;			/* before Linux 5.14 */
+	for (size_t i = 0; i < size; i += LAYOUT_PAGE)
+		(void)page[i];
+}
+
+/*
+ * What a worker looks at before it reads its first packet, whichever its slot: what all workers say of themselves, the heads
+ * of the rings, what is kept, the beginning of each shard, and of each packet that a predecessor may have had in hand.
+ */
+static void
+heritage_warm(uint8_t *base, const struct layout *l)
+{
+	unsigned workers = l->g.workers;
+
+	heritage_touch(base, l->counters, MADV_POPULATE_READ);
+	heritage_touch(base + l->counters, l->buffers - l->counters, MADV_POPULATE_WRITE);
+	for (unsigned i = 0; i < workers * LAYOUT_BUFFERS; i++) {
+		size_t packet = l->buffers + i * (size_t)l->buffer_stride + LAYOUT_HEADROOM;
+
+		heritage_touch(base + packet / LAYOUT_PAGE * LAYOUT_PAGE, LAYOUT_PAGE, MADV_POPULATE_WRITE);
+	}
+	for (unsigned i = 0; i < workers * workers; i++)
+		heritage_touch(base + layout_ring(l, i / workers, i % workers), LAYOUT_PAGE, MADV_POPULATE_WRITE);
+	heritage_touch(base + l->kept, l->kept_packets - l->kept, MADV_POPULATE_WRITE);
+	for (unsigned s = 0; s < l->g.shards; s++)
+		heritage_touch(base + layout_shard(l, s), LAYOUT_PAGE, MADV_POPULATE_WRITE);
 }
 
 const char *
@@ -176,15 +214,25 @@ heritage_map_spare(struct heritage_maps *m, const struct heritage *h)
 	    !heritage_part(base, HERITAGE_REGION, l->counters, l->size, PROT_READ | PROT_WRITE))
 		return "the region cannot be mapped";
 	heritage_huge(base + l->shards, l->size - l->shards);
-	heritage_touch(base, l->buffers);
-	for (unsigned s = 0; s < l->g.shards; s++)
-		heritage_touch(base + layout_shard(l, s), LAYOUT_PAGE);
+	heritage_warm(base, l);
 	m->region = base;
 	m->old.base = NULL;
 	m->old_lasting = h->old_lasting;
 	m->offload = h->offload;
 	m->legs = h->legs;
 	return heritage_image(&m->image, HERITAGE_IMAGE);
+}
+
+/*
+ * Make this inaccessible for ever. To unmap it would take long while the kernel takes a predecessor apart that had the same
+ * pages, and packets wait; so it is forbidden and then sealed, where the kernel can (Linux 6.10).
+ */
+static bool
+heritage_bar(uint8_t *from, size_t size)
+{
+	if (mprotect(from, size, PROT_NONE) == 0 && syscall(HERITAGE_MSEAL, from, size, 0) == 0)
+		return true;
+	return mmap(from, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 const char *
@@ -201,8 +249,7 @@ heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned 
 		first = s;
 		while (s < l->g.shards && atomic_load_8(&owners->worker[s]) != w)
 			s++;
-		if (s > first && mmap(base + layout_shard(l, first), (s - first) * l->shard_size, PROT_NONE,
-				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		if (s > first && !heritage_bar(base + layout_shard(l, first), (s - first) * l->shard_size))
 			return "another worker's shards cannot be closed";
 		s += s < l->g.shards;
 	}

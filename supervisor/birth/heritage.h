@@ -76,7 +76,7 @@ struct heritage {
  */
 int heritage_take(struct heritage *h, enum heritage_kind kind);
 
-/* A worker's mappings. Parts it must not touch are not mapped at all (PROT_NONE). */
+/* A worker's mappings. Parts it must not touch are inaccessible for ever. */
 struct heritage_maps {
 	void *region;			/* base of the whole reserved range; see layout.h for what is mapped how */
 	const struct image *image;

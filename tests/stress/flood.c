@@ -10,10 +10,11 @@
  *
  * SIGTERM ends it before its time; what was sent until then counts.
  *
- * Whoever kills a worker sends SIGUSR1 just afterwards: then the gap is measured that this made.
+ * Whoever kills a worker sends SIGUSR1 just afterwards: then the gap is measured that this made. SIGUSR2 marks a moment at which
+ * nobody was killed, to compare with.
  *
  * Prints one line: datagrams sent, lost, duplicated; if all flows stood still for more than a millisecond, how
- * often, the median, the 99th percentile and the longest; and of the signals their number and, of the longest gap
+ * often, the median, the 99th percentile and the longest; and of the signals of either kind their number and, of the longest gap
  * of any flow around each of them, the same. Exits 0; the caller judges.
  */
 #include <arpa/inet.h>
@@ -43,10 +44,14 @@ static uint32_t total, flows = 1;
 static struct gap {
 	double from, to;
 } gaps[MAX_GAPS];			/* of single flows, in the order in which they ended */
-static double pauses[MAX_GAPS], around[MAX_SIGNALS];	/* ms: of all flows; of any flow around a signal */
-static double signals[MAX_SIGNALS];	/* when */
+static double pauses[MAX_GAPS];		/* ms: of all flows */
+static struct moments {
+	double at[MAX_SIGNALS];
+	double around[MAX_SIGNALS];	/* ms: the longest gap of any flow around it */
+	volatile sig_atomic_t n;
+} kills, calms;				/* SIGUSR1, SIGUSR2 */
 static unsigned n_gaps, n_pauses;
-static volatile sig_atomic_t n_signals, enough;
+static volatile sig_atomic_t enough;
 static volatile bool over;
 static const char *server_ns;
 static int server_socket = -1;
@@ -79,12 +84,13 @@ enter(const char *path)
 }
 
 static void
-on_signal(int unused)
+on_signal(int number)
 {
-	(void)unused;
-	if (n_signals < MAX_SIGNALS) {
-		signals[n_signals] = seconds();
-		n_signals++;
+	struct moments *m = number == SIGUSR1 ? &kills : &calms;
+
+	if (m->n < MAX_SIGNALS) {
+		m->at[m->n] = seconds();
+		m->n++;
 	}
 }
 
@@ -137,6 +143,7 @@ receive(void *unused)
 	(void)unused;
 	sigemptyset(&others);
 	sigaddset(&others, SIGUSR1);
+	sigaddset(&others, SIGUSR2);
 	sigaddset(&others, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &others, NULL);
 	for (unsigned i = 0; i < BATCH; i++) {
@@ -244,30 +251,39 @@ spread(const char *name, unsigned n, double *ms)
 	       n ? ms[n - 1] : 0);
 }
 
+/* Print the longest gaps of any flow around these moments. */
+static void
+report_moments(const char *name, struct moments *m)
+{
+	unsigned first = 0;
+
+	for (int s = 0; s < m->n; s++) {
+		while (first < n_gaps && gaps[first].to < m->at[s] - AROUND)
+			first++;
+		for (unsigned i = first; i < n_gaps && gaps[i].to < m->at[s] + 1; i++) {
+			double ms = (gaps[i].to - gaps[i].from) * 1000;
+
+			if (gaps[i].from < m->at[s] + AROUND && ms > m->around[s])
+				m->around[s] = ms;
+		}
+	}
+	if (m->n > 0)
+		spread(name, (unsigned)m->n, m->around);
+}
+
 static void
 report(void)
 {
 	uint32_t lost = 0, again = 0;
-	unsigned first = 0;
 
 	for (uint32_t i = 0; i < total; i++) {
 		lost += seen[i] == 0;
 		again += seen[i] > 1 ? seen[i] - 1u : 0;
 	}
-	for (int s = 0; s < n_signals; s++) {
-		while (first < n_gaps && gaps[first].to < signals[s] - AROUND)
-			first++;
-		for (unsigned i = first; i < n_gaps && gaps[i].to < signals[s] + 1; i++) {
-			double ms = (gaps[i].to - gaps[i].from) * 1000;
-
-			if (gaps[i].from < signals[s] + AROUND && ms > around[s])
-				around[s] = ms;
-		}
-	}
 	printf("sent %u lost %u duplicated %u", total, lost, again);
 	spread("gaps", n_pauses, pauses);
-	if (n_signals > 0)
-		spread("signals", (unsigned)n_signals, around);
+	report_moments("signals", &kills);
+	report_moments("calm", &calms);
 	printf("\n");
 }
 
@@ -285,6 +301,7 @@ main(int argc, char **argv)
 	}
 	sigaction(SIGUSR1, &heard, NULL);
 	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGUSR2, &heard, NULL);
 	server_ns = argv[2];
 	port = (unsigned)atoi(argv[4]);
 	rate = atof(argv[5]);

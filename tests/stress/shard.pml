@@ -3,7 +3,7 @@
  *
  * The words of shm/shard.c in small: two records that are ports at the same time, two keys. Every store to the shard is
  * one step, and after every step the worker may die, twice in all, recovery included. The supervisor starts a successor
- * only after it has reaped the dead one. Checked: after recovery every invariant of shm/audit.c holds; no port is given
+ * only when the dead one cannot run any more. Checked: after recovery every invariant of shm/audit.c holds; no port is given
  * out twice; a reader that saw the same state word before and after its copy has copied one binding.
  *
  *   spin -a shard.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan        must find nothing

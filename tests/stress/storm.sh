@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# storm.sh [SECONDS [RATE]] - SIGKILL to a worker every 200 ms under load: not one packet may be lost
+# storm.sh [SECONDS [RATE [FLOWS]]] - SIGKILL to a worker every 200 ms under load: not one packet may be lost
 #
-# Numbered datagrams of 16 subscribers cross the gateway while its workers are killed at random moments. Packets wait in
+# Numbered datagrams of 16 subscribers, or FLOWS, cross the gateway while its workers are killed at random moments. Packets wait in
 # the queue, what a worker had in hand its successor finds, so all arrive; one may arrive twice when death came between
 # its write and the note of it. Prints what arrived, how many were killed, and how long a flow stood still around each
-# kill, beside what is promised; on a machine that is busy otherwise that says little, so only a loss is a failure. And
-# only a loss inside: what a full queue turned away, which the device counts, is too much for the machine, and is said.
+# kill, beside what is promised, and around moments without a kill. On a machine that is busy otherwise that says little, so
+# only a loss is a failure. And only a loss inside: what a full queue turned away, which the device counts, is too much for
+# the machine, and is said.
 source "$(dirname "$0")/../lib.sh"
 
-duration=${1:-20} rate=${2:-20000}
+duration=${1:-20} rate=${2:-20000} flows=${3:-16}
 
 # at_work - the pids of the workers that have a slot, spares not
 at_work()
@@ -16,19 +17,31 @@ at_work()
 	ctl --csv show workers | awk -F, '$4 == "running" { print $3 }'
 }
 
-# Kill one every 200 ms until the time is over; say how many, and tell the flood in pid $1 when.
+# rest_until MICROSECONDS - of EPOCHREALTIME, without starting a program; fails when that is over
+rest_until()
+{
+	local left=$(($1 - ${EPOCHREALTIME/./})) rest
+
+	((left > 0)) || return 1
+	printf -v rest '%d.%06d' $((left / 1000000)) $((left % 1000000))
+	read -rt "$rest" -u "$silence" || true
+}
+
+# Kill one every 200 ms until the time is over; say how many, and tell the flood in pid $1 when. Programs are started neither
+# just after a kill nor just before one, for they would take the processors from those whom the kill concerns. Between
+# two kills there is a moment for comparison, if the machine leaves time for one.
 kills()
 {
-	local killed=0 pids silence next=${EPOCHREALTIME/./} left end=$((SECONDS + duration - 1))
+	local killed=0 pids next=${EPOCHREALTIME/./} end=$((SECONDS + duration - 1))
 
 	exec {silence}<> <(:)
 	while ((SECONDS < end)); do
-		next=$((next + 200000))
+		rest_until $((next + 70000)) || next=${EPOCHREALTIME/./}
 		mapfile -t pids < <(at_work)
-		left=$((next - ${EPOCHREALTIME/./}))
-		if ((left > 0)); then
-			read -rt "$((left / 1000000)).$(printf %06d $((left % 1000000)))" -u "$silence" || true
+		if rest_until $((next + 150000)); then
+			kill -USR2 "$1"
 		fi
+		rest_until $((next += 200000)) || true
 		if [ ${#pids[@]} != 0 ] && kill -9 "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null; then
 			kill -USR1 "$1"
 			killed=$((killed + 1))
@@ -48,7 +61,7 @@ storm()
 	local killed out flood lost full
 
 	full=$(turned_away)
-	"$B/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 "$rate" "$duration" 16 \
+	"$B/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 "$rate" "$duration" "$flows" \
 		>"$T/flood" 2>&1 &
 	flood=$!
 	sleep 0.5
@@ -60,8 +73,10 @@ storm()
 	lost=$((lost > full ? lost - full : 0))
 	{
 		echo "storm: $killed killed, ${out%% gaps*}; lost inside $lost, turned away by a full queue $full; replayed $(counter replayed_packets), handed over $(counter handed_over)"
-		sed -E 's/.* signals ([0-9]+) median ([0-9.]+) p99 ([0-9.]+) longest ([0-9.]+) ms/a flow stood still around'\
+		sed -E 's/.* signals ([0-9]+) median ([0-9.]+) p99 ([0-9.]+) longest ([0-9.]+) ms.*/a flow stood still around'\
 ' \1 kills: median \2 ms (promised below 2), p99 \3 ms (promised below 10), longest \4 ms/' "$T/flood"
+		sed -E 's/.* calm ([0-9]+) median ([0-9.]+) p99 ([0-9.]+) longest ([0-9.]+) ms/and around \1 moments without a kill:'\
+' median \2 ms, p99 \3 ms, longest \4 ms/' "$T/flood"
 	} >"$T/storm"
 	grep -q '^sent [1-9]' <<<"$out"
 	[ "$lost" = 0 ]

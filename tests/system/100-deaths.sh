@@ -81,6 +81,21 @@ born()
 	[ "$(workers_born | wc -l)" = "$1" ]
 }
 
+# Since Linux 6.11 an idle worker's successor need not wait until the kernel has taken its predecessor apart.
+early()
+{
+	local pid
+
+	if [ "$(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -1)" != 6.11 ]; then
+		return 0
+	fi
+	pid=$(worker_pids)
+	kill -9 "$pid"
+	wait_for 10 grep "(pid $pid) runs no more" "$T/gateway-nat64d.log"
+	wait_for 10 grep "(pid $pid) died: sigkill" "$T/gateway-nat64d.log"
+	wait_for 10 running 1
+}
+
 spare_killed()
 {
 	local busy pid
@@ -120,7 +135,7 @@ ctl_killed()
 }
 
 net_up
-config
+GATEWAY='log-level = debug' config
 mkdir "$T/www"
 head -c 8000000 /dev/urandom >"$T/www/file"
 start server python3 "$top/tests/net.py" drip 203.0.113.2 80 "$T/www/file" 1000000
@@ -132,6 +147,7 @@ check 'eight workers killed during a download' fetch 8
 check 'the death is counted and told' counted
 check 'bindings stay' bindings_stay
 check 'counts stay' counts_stay
+check 'the successor of an idle one does not wait' early
 check 'a spare killed' spare_killed
 check 'worker and spare killed together' both_killed
 check 'nat64-ctld killed' ctl_killed

@@ -1,4 +1,4 @@
-// links: supervisor/child.o supervisor/birth/nowhere.o supervisor/caps.o supervisor/memory.o supervisor/birth/heritage.o -lcap-ng
+// links: supervisor/child.o supervisor/birth/nowhere.o supervisor/caps.o supervisor/knell.o supervisor/memory.o supervisor/birth/heritage.o -lcap-ng
 /*
  * test_child.c - a child has its heritage at the agreed numbers, and nothing else
  *
@@ -122,7 +122,7 @@ has_its_heritage(void **state)
 	saved = fcntl(2, F_DUPFD_CLOEXEC, 100);
 	dup2(ends[1], 2);
 	close(ends[1]);
-	pid = child_start(self, "the child", &h, doors, 6, true);
+	pid = child_start(self, "the child", &h, doors, 6, true, NULL);
 	dup2(saved, 2);
 	assert_true(pid > 0);
 	assert_int_equal(status_of(pid), 0);
@@ -139,7 +139,7 @@ static void
 cannot_be_executed(void **state)
 {
 	struct heritage h = { .kind = HERITAGE_WORKER };
-	pid_t pid = child_start("/no/such/program", "x", &h, NULL, 0, false);
+	pid_t pid = child_start("/no/such/program", "x", &h, NULL, 0, false, NULL);
 
 	(void)state;
 	assert_true(pid > 0);

@@ -128,11 +128,11 @@ noted(void **state)
 	struct estate *e;
 
 	(void)state;
-	estate_note(&gateway.left, ESTATE_WORKER(0, 0), getpid());
+	estate_note(&gateway.left, ESTATE_WORKER(0, 0), orphan_word(getpid()));
 	assert_null(estate_read(gateway.left.fd, &e));
 	assert_true(e->child[ESTATE_WORKER(0, 0)] == orphan_word(getpid()));
 	estate_forget(e);
-	estate_note(&gateway.left, ESTATE_CHILDREN, getpid());		/* nowhere */
+	estate_note(&gateway.left, ESTATE_CHILDREN, orphan_word(getpid()));		/* nowhere */
 	gateway.tenant[0].crew.slot[0].pid = getpid();
 	assert_int_equal(estate_write(&gateway), 0);
 	assert_null(estate_read(gateway.left.fd, &e));
