@@ -96,6 +96,6 @@ mutant nothing-brought-along $x/translate.c 's/ \.known = 1,$/ .known = 0,/'
 mutant errors-to-the-other-side $x/reply.c 's/side == NAT64_FROM_IP6 ? CONFIG/side == NAT64_FROM_IP4 ? CONFIG/'
 mutant one-error-more $x/reply.c 's/\.count >= most)/.count > most)/'
 mutant no-total $x/reply.c 's/ && fill(n, NAT64_ICMP_BUCKETS, share(n, now), now);/;/'
-mutant one-session-more shm/session.c 's/return alive(s) < s->l->g.shard_sessions;/return alive(s) <= s->l->g.shard_sessions;/'
+mutant one-session-more shm/session.c 's/shard_sessions - (uint32_t)n : 0;/shard_sessions - (uint32_t)n + 1 : 1;/'
 mutant code-of-exhaustion $x/reply.c 's/(struct message) { 1, 3 } : /(struct message) { 1, 0 } : /'
 finish
