@@ -5,21 +5,22 @@ source "$(dirname "$0")/../lib.sh"
 # fetch KILLS - a download during which the worker is killed that often; every kill is proven to be in the middle
 fetch()
 {
-	local at pid
+	local at pid download
 
 	rm -f "$T/got"
-	start client curl -sS --max-time 100 -o "$T/got" "http://[$SERVER]/file"
+	start client curl -sS --max-time 120 -o "$T/got" "http://[$SERVER]/file"
+	download=$(cat "$T/pid")
 	for ((i = 1; i <= $1; i++)); do
 		at=$((i * 4000000 / $1))
 		wait_for 60 has "$at"
 		pid=$(worker_pids)
 		kill -9 "$pid"
 		echo "killed $pid after $(stat -c %s "$T/got") bytes"
-		[ "$(stat -c %s "$T/got")" -lt 8000000 ]
+		alive "$download"
 		wait_for 10 running 1
 	done
-	wait_for 60 has 8000000
-	wait_for 5 gone "$(cat "$T/pid")"
+	kill -USR1 "$(cat "$T/drip.pid")"
+	wait_for 60 gone "$download"
 	cmp "$T/got" "$T/www/file"
 }
 
@@ -137,8 +138,9 @@ ctl_killed()
 net_up
 GATEWAY='log-level = debug' config
 mkdir "$T/www"
-head -c 8000000 /dev/urandom >"$T/www/file"
+head -c 60000000 /dev/urandom >"$T/www/file"
 start server python3 "$top/tests/net.py" drip 203.0.113.2 80 "$T/www/file" 1000000
+cp "$T/pid" "$T/drip.pid"
 echo_server server 203.0.113.2 7
 wait_for 5 listening server 80
 begin
