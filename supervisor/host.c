@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@
 
 struct host_addresses {
 	const struct config *config;
-	unsigned obstacles;
+	struct problem_list *problems;
 };
 
 int
@@ -36,45 +37,63 @@ host_group(uint32_t *gid, const char *name)
 	return address_parse_number(gid, name, UINT32_MAX - 1) ? 0 : -ENOENT;
 }
 
+/* This host has an address that a tenant claims: say so where it does. */
 static void
-host_address(const struct rtnl_net *address, unsigned index, void *user)
+host_claimed(struct problem_list *problems, const struct config *config, uint32_t t, uint32_t line, const char *key,
+	     const char *address, unsigned index)
 {
-	struct host_addresses *h = user;
-	char device[IF_NAMESIZE] = "?", text[ADDRESS_TEXT];
-	uint32_t ip4;
+	const struct config_lines_tenant *lines = &config->lines.tenant[t];
+	char device[IF_NAMESIZE] = "?", where[64];
 
-	if (address->family != AF_INET)
-		return;
-	ip4 = (uint32_t)address->addr[0] << 24 | (uint32_t)address->addr[1] << 16 | (uint32_t)address->addr[2] << 8 |
-	      address->addr[3];
+	if_indextoname(index, device);
+	snprintf(where, sizeof(where), "[tenant %s] %s", config->tenant[t].name_, key);
+	problem_add(problems, line ? line : lines->section, where,
+		    "%s is this host's own address on %s; take it out of the %s, or off the interface", address, device, key);
+}
+
+static void
+host_address4(const struct host_addresses *h, uint32_t ip4, unsigned index)
+{
+	char text[ADDRESS_TEXT];
+
+	address_print_ip4(text, ip4);
 	for (uint32_t t = 0; t < h->config->tenants; t++) {
 		const struct config_tenant *tenant = &h->config->tenant[t];
 
-		for (uint32_t i = 0; i < tenant->pool.n; i++) {
-			if (ip4 < tenant->pool.item[i].first || ip4 > tenant->pool.item[i].last)
-				continue;
-			if_indextoname(index, device);
-			address_print_ip4(text, ip4);
-			log_line(CONFIG_LOG_ERROR, "[tenant %s] pool: %s is this host's own address on %s; take it out of "
-				 "the pool, or off the interface", tenant->name_, text, device);
-			h->obstacles++;
-		}
+		for (uint32_t i = 0; i < tenant->pool.n; i++)
+			if (ip4 >= tenant->pool.item[i].first && ip4 <= tenant->pool.item[i].last)
+				host_claimed(h->problems, h->config, t, h->config->lines.tenant[t].pool[i], "pool", text,
+					     index);
 	}
 }
 
-static unsigned
-host_addresses(const struct config *config)
+static void
+host_address6(const struct host_addresses *h, const struct ip6 *ip6, unsigned index)
 {
-	struct host_addresses h = { .config = config };
-	struct rtnl *r = rtnl_open();
-	int rc = r ? rtnl_addresses(r, host_address, &h) : -errno;
+	char text[ADDRESS_TEXT];
 
-	rtnl_close(r);
-	if (rc != 0) {
-		log_line(CONFIG_LOG_ERROR, "cannot ask the kernel for this host's addresses: %s", strerror(-rc));
-		h.obstacles++;
+	address_print_ip6(text, ip6);
+	for (uint32_t t = 0; t < h->config->tenants; t++) {
+		const struct config_tenant *tenant = &h->config->tenant[t];
+
+		for (uint32_t i = 0; i < tenant->prefix.n; i++)
+			if (addr_in_net6(ip6, &tenant->prefix.item[i]))
+				host_claimed(h->problems, h->config, t, h->config->lines.tenant[t].prefix[i], "prefix", text,
+					     index);
 	}
-	return h.obstacles;
+}
+
+static void
+host_address(const struct rtnl_net *address, unsigned index, void *user)
+{
+	const uint8_t *a = address->addr;
+	struct ip6 ip6;
+
+	memcpy(ip6.b, a, sizeof(ip6.b));
+	if (address->family == AF_INET)
+		host_address4(user, (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3], index);
+	else if (address->family == AF_INET6)
+		host_address6(user, &ip6, index);
 }
 
 struct host_device {
@@ -106,20 +125,53 @@ host_ours(const struct config *config, const char *name)
 	return d.ours;
 }
 
-static unsigned
-host_devices(const struct config *config)
+/* A device that a tenant is to make must not be there. One that was there before goes on. */
+static void
+host_devices(const struct config *config, const struct config *before, struct problem_list *problems)
 {
-	unsigned n = 0;
+	char where[64];
 
 	for (uint32_t t = 0; t < config->tenants; t++) {
 		const char *device = config->tenant[t].device.s;
 
-		if (strchr(device, '%') || if_nametoindex(device) == 0 || host_ours(config, device))
+		if (!config_has(config, t) || (before && config_has(before, t)))
 			continue;
-		log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already, and it is not ours; remove it "
-			 "(ip link delete %s), or write device = NAME", config->tenant[t].name_, device, device);
-		n++;
+		if (strchr(device, '%') || if_nametoindex(device) == 0 || (!before && host_ours(config, device)))
+			continue;
+		snprintf(where, sizeof(where), "[tenant %s] device", config->tenant[t].name_);
+		problem_add(problems, config->lines.tenant[t].device ? config->lines.tenant[t].device :
+			    config->lines.tenant[t].section, where, "there is a device %s already, and it is not ours; "
+			    "remove it (ip link delete %s), or write device = NAME", device, device);
 	}
+}
+
+void
+host_config(const struct config *config, const struct config *before, struct problem_list *problems)
+{
+	struct host_addresses h = { .config = config, .problems = problems };
+	struct rtnl *r = rtnl_open();
+	int rc = r ? rtnl_addresses(r, host_address, &h) : -errno;
+
+	rtnl_close(r);
+	if (rc != 0)
+		problem_add(problems, 0, NULL, "cannot ask the kernel for this host's addresses: %s", strerror(-rc));
+	host_devices(config, before, problems);
+}
+
+static unsigned
+host_claims(const struct config *config, const char *file)
+{
+	struct problem_list *problems = malloc(sizeof(*problems));
+	unsigned n = 1;
+
+	if (problems) {
+		problem_init(problems, file);
+		host_config(config, NULL, problems);
+		problem_log(problems);
+		n = problems->n;
+		problem_free(problems);
+	}
+	free(problems);
 	return n;
 }
 
@@ -136,7 +188,7 @@ host_programs(const char *worker, const char *ctld)
 }
 
 unsigned
-host_check(const struct config *config, const char *worker, const char *ctld)
+host_check(const struct config *config, const char *file, const char *worker, const char *ctld)
 {
 	char missing[256];
 	unsigned n = 0;
@@ -161,7 +213,7 @@ host_check(const struct config *config, const char *worker, const char *ctld)
 			 config->gateway.control_group.s);
 		n++;
 	}
-	return n + host_devices(config) + host_addresses(config) + host_programs(worker, ctld);
+	return n + host_claims(config, file) + host_programs(worker, ctld);
 }
 
 void

@@ -8,9 +8,15 @@
 
 /*
  * Look at rights, devices, addresses, groups and programs, and log every obstacle as an error. Returns how many there
- * were. worker and ctld are paths of the programs.
+ * were. config was read from file; worker and ctld are paths of the programs.
  */
-unsigned host_check(const struct config *config, const char *worker, const char *ctld);
+unsigned host_check(const struct config *config, const char *file, const char *worker, const char *ctld);
+
+/*
+ * Is anything that config claims this host's own: an address of a pool, in a prefix, or a device that a tenant is to make? Adds
+ * to problems. before is what is in force, with the same numbers, and its tenants have their devices; NULL: nothing is.
+ */
+void host_config(const struct config *config, const struct config *before, struct problem_list *problems);
 
 /* Warn when the kernel does not forward packets: nat64d does not switch that on. */
 void host_warn_forwarding(void);

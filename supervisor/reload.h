@@ -11,10 +11,13 @@ struct gateway;
 
 struct reload {
 	bool pending;			/* under way */
+	bool joining;			/* tenants are being added; those that are to move have not begun */
+	bool noted;			/* all that were made for it are in the estate */
 	bool committed;			/* g->config is the new one */
 	bool again;			/* asked for once more meanwhile */
 	uint64_t changed, moving;	/* bit t: tenant t has other values; needs a new table for them */
 	const char *wrong;		/* why it will not be; NULL: it will */
+	char why[400];			/* room for that */
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: when to stop waiting for acknowledgements */
 	char message[400];		/* what will be said when it is done; empty: nobody has asked */
 };

@@ -1,4 +1,4 @@
-// links: supervisor/estate.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih
+// links: supervisor/estate.o supervisor/number.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih
 /*
  * test_estate.c - what a nat64d leaves to the next: read back whole, by its neighbours in time too, and damaged never
  */
@@ -51,7 +51,7 @@ prepare(void **state)
 	gateway.listeners = 1;
 	gateway.metrics[0] = gateway.control;
 	gateway.ctld.pid = getpid();
-	gateway.tenants = 1;
+	t->stage = TENANT_STAYS;
 	t->config = &gateway.config->tenant[0];
 	if (region_open(&t->region, t->config, directory) != 0)
 		return -1;
