@@ -90,6 +90,13 @@ estate_kin(struct gateway *g)
 	return HERITAGE_KIN;
 }
 
+/* The configuration in force of a tenant; of one that is not in force, the one it comes or goes with. */
+static const struct config_tenant *
+estate_config_of(const struct gateway *g, const struct tenant *t)
+{
+	return t->stage == TENANT_STAYS ? &g->config->tenant[t->number] : t->config;
+}
+
 static int
 estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struct tenant *t)
 {
@@ -99,7 +106,7 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 	memcpy(e->name, t->config->name_, sizeof(e->name));
 	memcpy(e->device, t->device.name, sizeof(e->device));
 	e->index = t->device.index;
-	e->queues = t->device.queues;
+	e->queues = estate_config_of(g, t)->workers;	/* the device may have more, which are about to be closed */
 	e->steer = t->steer;
 	memcpy(e->region, region->file, sizeof(e->region));
 	e->region_fd = region->fd;
@@ -109,7 +116,7 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 		const struct crew_slot *slot = &c->slot[w];
 
 		e->bell[w] = t->bell[w];
-		e->queue[w] = w < t->device.queues ? t->device.queue[w] : -1;
+		e->queue[w] = w < e->queues && w < t->device.queues ? t->device.queue[w] : -1;
 		e->slot[w].pid = (uint32_t)slot->pid;
 		e->slot[w].flags = (slot->leaving ? ESTATE_LEAVING : 0) | (slot->pushed ? ESTATE_PUSHED : 0) |
 				   (slot->stuck ? ESTATE_STUCK : 0) | (slot->crashed ? ESTATE_CRASHED : 0);
@@ -136,7 +143,8 @@ estate_named(struct gateway *g, const struct tenant *named[CONFIG_MAX_TENANTS])
 {
 	uint32_t end = 0;
 
-	memset(named, 0, CONFIG_MAX_TENANTS * sizeof(named[0]));
+	for (uint32_t n = 0; n < CONFIG_MAX_TENANTS; n++)
+		named[n] = NULL;
 	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
 		if (t->stage == TENANT_GONE)
 			continue;
@@ -144,13 +152,6 @@ estate_named(struct gateway *g, const struct tenant *named[CONFIG_MAX_TENANTS])
 		end = t->number + 1;
 	}
 	return end;
-}
-
-/* The configuration in force of a tenant; of one that is not in force, the one it comes or goes with. */
-static const struct config_tenant *
-estate_config_of(const struct gateway *g, const struct tenant *t)
-{
-	return t->stage == TENANT_STAYS ? &g->config->tenant[t->number] : t->config;
 }
 
 /* The configuration as text, owned by the caller. Returns NULL with errno set. */

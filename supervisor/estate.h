@@ -78,7 +78,7 @@ struct estate_slot {
 struct estate_tenant {
 	char name[CONFIG_NAME_MAX];
 	char device[16];
-	uint32_t index, queues;		/* of the device */
+	uint32_t index, queues;		/* of the device: as many queues as the configuration has workers */
 	char region[REGION_FILE];	/* its file in the run directory; empty: it has none */
 	uint64_t region_sum;
 	int32_t region_fd, region_ro, image;	/* descriptors */

@@ -259,6 +259,25 @@ holes(void **state)
 	estate_forget(written());
 }
 
+/* A device has the queues of the workers before until those of the configuration in force have settled; they are not named. */
+static void
+narrowing(void **state)
+{
+	struct device *d = &gateway.tenant[0].device;
+	struct estate *e;
+
+	(void)state;
+	d->queue[2] = gateway.control;
+	d->queues = 3;
+	e = written();
+	assert_int_equal(e->tenant[0].queues, 2);
+	assert_int_equal(e->tenant[0].queue[1], gateway.control);
+	assert_int_equal(e->tenant[0].queue[2], -1);
+	estate_forget(e);
+	d->queues = 2;
+	estate_forget(written());
+}
+
 /* Is a file with these bytes refused? Otherwise it must be in order, for whatever reads it from here on. */
 static const char *
 judged(const void *file, size_t size)
@@ -444,7 +463,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(moving),
-		cmocka_unit_test(holes), cmocka_unit_test(strangers),
+		cmocka_unit_test(holes), cmocka_unit_test(narrowing), cmocka_unit_test(strangers),
 		cmocka_unit_test(every_bit), cmocka_unit_test(every_byte), cmocka_unit_test(other_versions),
 	};
 
