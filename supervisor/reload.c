@@ -3,8 +3,10 @@
  *
  * All or nothing: the file is read and checked as at the start, then compared key by key with what is in force. If a
  * key differs that shaped something which lasts as long as nat64d (a device's name, an uid), the reload is refused and the
- * key named. What only workers look at is published to them as the next generation of their image. What their table was
- * made for takes a new table, to which they move with what they know (supervisor/shift.h); if one tenant cannot, none does.
+ * key named. Tenants that are new are made first (supervisor/tenants.h). What only workers look at is published to them as
+ * the next generation of their image. What their table was made for takes a new table, to which they move with what they know
+ * (supervisor/shift.h). When all of that is ready it is committed, and who is not named any more leaves; if one cannot, none
+ * does.
  *
  * A pool address that is taken out of the configuration is no longer given out, but stays until its bindings are over or
  * drain-timeout is; then it goes in the same way.

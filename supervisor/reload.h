@@ -24,8 +24,8 @@ struct reload {
 
 /*
  * Read the file again. Every problem is logged; a key that only a restart can change is refused by name, and then
- * nothing changes. Otherwise the new values are published to the workers. The outcome goes to the log and to the status
- * region, at the latest by a later reload_tick.
+ * nothing changes. Otherwise tenants come and go, and the new values are published to the workers. The outcome goes to the log
+ * and to the status region, at the latest by a later reload_tick.
  */
 void reload_begin(struct gateway *g, uint64_t now);
 

@@ -218,6 +218,33 @@ holes()
 	shown red lab
 }
 
+# keeps N - the last thing the service manager has said is that its service is ready, and that it keeps so many queues
+keeps()
+{
+	tail -1 "$T/gateway-env.log" | grep -q "manager: ready .* keeps $1\$"
+}
+
+managed()
+{
+	: >"$T/gateway-env.log"
+	tenants blue lab
+	start gateway env PIDS="$T/pids" python3 "$top/tests/manager.py" "$B/nat64d" -c "$T/nat64.ini"
+	wait_for 20 keeps 3
+	tenants lab
+	reload
+	wait_for 5 keeps 2
+	tenants green lab blue
+	reload
+	wait_for 5 keeps 4
+	kill_all
+	wait_for 20 keeps 4
+	serves 2001:db8:b
+	serves 2001:db8:c
+	exits 0 ctl stop
+	wait_for 10 grep -q 'manager: stopped, keeps 0' "$T/gateway-env.log"
+	nothing_left
+}
+
 stops()
 {
 	gateway_stop
@@ -237,4 +264,5 @@ check 'what is in the way is named, and nothing is done' in_the_way
 check 'an upgrade and a death with holes in the numbers' holes
 check 'law 1' law1
 check 'it stops, and nothing is left' stops
+check 'a service manager keeps the queues of those that are there' managed
 finish
