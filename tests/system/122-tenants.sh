@@ -183,11 +183,27 @@ in_the_way()
 	ip -n "n64t-$$-gateway" addr add 198.51.100.21/32 dev lo
 	refused '198.51.100.21 is this host'
 	ip -n "n64t-$$-gateway" addr del 198.51.100.21/32 dev lo
+	ip -n "n64t-$$-gateway" route add unreachable 198.51.100.24/30
+	MORE='pool = 198.51.100.24/30' tenants lab green blue
+	refused '[tenant blue] there is a route to 198.51.100.24/30 already'
+	ip -n "n64t-$$-gateway" route del unreachable 198.51.100.24/30
 	MORE='device = blue' tenants lab green
 	refused 'blue is the device of [tenant blue] until that is gone'
 	MORE='pool = 198.51.100.16/31' tenants blue lab
 	sed -i 's,^pool = 198.51.100.16/30,pool = 198.51.100.28/30,' "$T/nat64.ini"
 	refused '[tenant blue] has addresses of it'
+	serves 2001:db8:b
+}
+
+# The workers of one that is to come end as soon as they begin.
+stillborn()
+{
+	mv "$B/nat64-worker" "$B/kept"
+	printf '%s\n' '#!/bin/sh' 'exit 1' >"$B/nat64-worker"
+	chmod 755 "$B/nat64-worker"
+	tenants green blue lab
+	refused '[tenant green] its workers do not come to work'
+	mv "$B/kept" "$B/nat64-worker"
 	serves 2001:db8:b
 }
 
@@ -253,7 +269,10 @@ stops()
 
 net_up
 RUN=$SHM
-mkdir "$RUN"
+mkdir "$RUN" "$T/bin"
+cp "$B"/nat64{d,-worker,-ctld,ctl} "$T/bin"
+ln -s "$B/tests" "$T/bin/tests"
+B=$T/bin
 tenants blue lab
 wait_for 10 settled
 host >"$T/before"
@@ -261,6 +280,7 @@ begin
 check 'tenants come and go under load, and keep their numbers' under_load come_and_go
 check 'many changes in one reload, under load' under_load all_at_once
 check 'what is in the way is named, and nothing is done' in_the_way
+check 'a tenant whose workers do not live does not come' stillborn
 check 'an upgrade and a death with holes in the numbers' holes
 check 'law 1' law1
 check 'it stops, and nothing is left' stops
