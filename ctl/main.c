@@ -67,6 +67,9 @@ map(const struct heritage *h)
 		fail("the status cannot be mapped");
 	view.tenants = h->tenants;
 	for (unsigned t = 0; t < view.tenants; t++) {
+		if (h->number[t] >= CONFIG_MAX_TENANTS || (t > 0 && h->number[t] <= h->number[t - 1]))
+			fail("tenant %u has the number %u", t, h->number[t]);
+		view.number[t] = h->number[t];
 		wrong = heritage_map_ctl(&view.tenant[t], h, t);
 		if (wrong)
 			fail("tenant %u: %s", t, wrong);

@@ -90,6 +90,9 @@ view_refresh(struct view *v)
 		if (before % 2 == 0 && atomic_load_32(&v->shared->sequence) == before)
 			break;
 	}
+	for (unsigned t = 0; t < v->tenants; t++)
+		if (v->number[t] != t)		/* then it stands further behind: nothing is lost that is needed */
+			v->status.tenant[t] = v->status.tenant[v->number[t]];
 	end_texts(&v->status);
 }
 

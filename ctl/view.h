@@ -9,8 +9,9 @@
 
 struct view {
 	const struct status *shared;	/* the supervisor's words, as they change */
-	struct status status;		/* our copy, by view_refresh */
+	struct status status;		/* our copy, by view_refresh, in which our tenants stand side by side */
 	unsigned tenants;		/* status.tenant[t] and tenant[t], t below this */
+	uint32_t number[CONFIG_MAX_TENANTS];	/* of tenant t in shared; rising */
 	struct heritage_maps tenant[CONFIG_MAX_TENANTS];
 };
 

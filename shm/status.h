@@ -106,7 +106,7 @@ struct status {
 		char message[512];
 	} reload;
 	char gateway_text[4096];	/* [gateway] as a section of nat64.ini, every key */
-	uint32_t tenants;
+	uint32_t tenants;		/* their numbers are below this; where there is none, the name is empty */
 	struct status_tenant tenant[CONFIG_MAX_TENANTS];
 };
 

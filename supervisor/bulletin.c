@@ -125,6 +125,8 @@ bulletin_config(struct bulletin *b, const struct config *config, bool next)
 		fclose(out);
 	}
 	for (uint32_t t = 0; t < config->tenants; t++) {
+		if (!config_has(config, t))
+			continue;
 		snprintf(s->tenant[t].name, sizeof(s->tenant[t].name), "%s", config->tenant[t].name_);
 		snprintf(s->tenant[t].netns6, STATUS_NETNS, "%.*s", STATUS_NETNS - 1, config->tenant[t].netns6.s);
 		snprintf(s->tenant[t].netns4, STATUS_NETNS, "%.*s", STATUS_NETNS - 1, config->tenant[t].netns4.s);
@@ -146,6 +148,14 @@ bulletin_reload(struct bulletin *b, bool ok, const char *message)
 	b->status->reload.at = bulletin_seconds(CLOCK_REALTIME);
 	bulletin_end(b);
 	atomic_store_32(&b->status->reload.count, b->status->reload.count + 1);
+}
+
+void
+bulletin_forget(struct bulletin *b, uint32_t tenant)
+{
+	bulletin_begin(b);
+	memset(&b->status->tenant[tenant], 0, sizeof(b->status->tenant[tenant]));
+	bulletin_end(b);
 }
 
 void

@@ -34,6 +34,9 @@ void bulletin_config(struct bulletin *b, const struct config *config, bool next)
 /* A reload, or another request of the operator's, ended. */
 void bulletin_reload(struct bulletin *b, bool ok, const char *message);
 
+/* There is no such tenant any more. */
+void bulletin_forget(struct bulletin *b, uint32_t tenant);
+
 /* The tenant works with this configuration, so far as the number of its workers shows. */
 void bulletin_tenant(struct bulletin *b, uint32_t tenant, const struct config_tenant *config);
 

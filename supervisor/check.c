@@ -6,7 +6,8 @@
  * network namespace their pools must be apart. Where their IPv6 sides do, so must their prefixes, unless one of them
  * leaves the routing to the operator, who may choose the tenant by something other than the destination.
  *
- * A contradiction is reported at the later line and names the earlier one.
+ * A contradiction is reported at the later line and names the earlier one. During a reload two configurations are in use for
+ * a while, so a new one is also held against the one before.
  *
  * Must never: look at the host. `nat64d --check` has to give the same answer on the operator's desk.
  */
@@ -310,31 +311,7 @@ check_numbers(struct check *c)
 			    "pool over several tenants", geometry.addresses, t->max_sessions);
 }
 
-static void
-check_two_pools(struct check *c, const struct check *o)
-{
-	for (uint32_t i = 0; i < c->t->pool.n; i++)
-		for (uint32_t j = 0; j < o->t->pool.n; j++)
-			if (c->t->pool.item[i].first <= o->t->pool.item[j].last &&
-			    o->t->pool.item[j].first <= c->t->pool.item[i].last)
-				problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
-					    "has addresses of [tenant %s], line %u, in it; an address belongs to one tenant",
-					    o->t->name_, o->lines->pool[j]);
-}
-
-static void
-check_two_prefixes(struct check *c, const struct check *o)
-{
-	char earlier[24];
-
-	for (uint32_t i = 0; c->t->routes && o->t->routes && i < c->t->prefix.n; i++)
-		for (uint32_t j = 0; j < o->t->prefix.n; j++)
-			if (check_overlap6(&c->t->prefix.item[i], &o->t->prefix.item[j]))
-				problem_add(c->problems, check_at(c, c->lines->prefix[i]), check_where(c, "prefix"),
-					    "overlaps that of [tenant %s] (%s), and only one of them can have the route; use "
-					    "another prefix, or routes = no and policy routing", o->t->name_,
-					    check_line(earlier, o->lines->prefix[j]));
-}
+/* What two tenants of one network namespace may not share is decided here; who is to be told what, below. */
 
 /* The two sides of a tenant, and where they live. */
 enum check_side { CHECK_IP6, CHECK_IP4 };
@@ -347,25 +324,151 @@ check_netns(const struct config_tenant *t, enum check_side side)
 
 /* Do two tenants meet there: a side of the one and a side of the other, in one network namespace? */
 static bool
-check_meet(const struct check *c, enum check_side mine, const struct check *o, enum check_side theirs)
+check_meet(const struct config_tenant *t, enum check_side mine, const struct config_tenant *o, enum check_side theirs)
 {
-	return strcmp(check_netns(c->t, mine), check_netns(o->t, theirs)) == 0;
+	return strcmp(check_netns(t, mine), check_netns(o, theirs)) == 0;
 }
 
-/* What two tenants may not share. */
+static const struct config_pool *
+check_pool_among(const struct config_pool *pool, const struct config_pool *range, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (pool->first <= range[i].last && range[i].first <= pool->last)
+			return &range[i];
+	return NULL;
+}
+
+/* The first of o's ranges that has addresses of a pool of t, or NULL. */
+static const struct config_pool *
+check_pool_meets(const struct config_tenant *t, const struct config_pool *pool, const struct config_tenant *o)
+{
+	return check_meet(t, CHECK_IP4, o, CHECK_IP4) ? check_pool_among(pool, o->pool.item, o->pool.n) : NULL;
+}
+
+/* Does it have addresses of one that is o's, or was and still drains? */
+static bool
+check_pool_in_use(const struct config_tenant *t, const struct config_pool *pool, const struct config_tenant *o)
+{
+	return check_pool_meets(t, pool, o) ||
+	       (check_meet(t, CHECK_IP4, o, CHECK_IP4) && check_pool_among(pool, o->leaving_.item, o->leaving_.n));
+}
+
+/* The first prefix of o that prefix meets. It may, where one of the two leaves the routing to the operator. */
+static const struct net6 *
+check_prefix_meets(const struct config_tenant *t, const struct net6 *prefix, const struct config_tenant *o)
+{
+	for (uint32_t i = 0; i < o->prefix.n && t->routes && o->routes && check_meet(t, CHECK_IP6, o, CHECK_IP6); i++)
+		if (check_overlap6(prefix, &o->prefix.item[i]))
+			return &o->prefix.item[i];
+	return NULL;
+}
+
+bool
+check_routes_meet(const struct config_tenant *a, const struct config_tenant *b)
+{
+	for (uint32_t i = 0; i < a->pool.n && a->routes && b->routes; i++)
+		if (check_pool_in_use(a, &a->pool.item[i], b))
+			return true;
+	for (uint32_t i = 0; i < a->prefix.n; i++)
+		if (check_prefix_meets(a, &a->prefix.item[i], b))
+			return true;
+	return false;
+}
+
+/* The same name in one namespace. Only where it is known: the kernel numbers what has a %d. */
+static bool
+check_device_meets(const struct config_tenant *t, const struct config_tenant *o)
+{
+	bool meet = check_meet(t, CHECK_IP6, o, CHECK_IP6) || check_meet(t, CHECK_IP4, o, CHECK_IP4) ||
+		    check_meet(t, CHECK_IP6, o, CHECK_IP4) || check_meet(t, CHECK_IP4, o, CHECK_IP6);
+
+	return meet && strcmp(t->device.s, o->device.s) == 0 && !strchr(t->device.s, '%');
+}
+
+/* What two tenants may not share, but for static bindings. */
 static void
 check_two(struct check *c, const struct check *o)
 {
-	bool same6 = check_meet(c, CHECK_IP6, o, CHECK_IP6), same4 = check_meet(c, CHECK_IP4, o, CHECK_IP4);
-	bool anywhere = same6 || same4 || check_meet(c, CHECK_IP6, o, CHECK_IP4) || check_meet(c, CHECK_IP4, o, CHECK_IP6);
+	const struct config_tenant *t = c->t, *other = o->t;
+	char earlier[24];
 
-	if (same4)
-		check_two_pools(c, o);
-	if (same6)
-		check_two_prefixes(c, o);
-	if (anywhere && strcmp(c->t->device.s, o->t->device.s) == 0 && !strchr(c->t->device.s, '%'))
+	for (uint32_t i = 0; i < t->pool.n; i++) {
+		const struct config_pool *theirs = check_pool_meets(t, &t->pool.item[i], other);
+
+		if (theirs)
+			problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
+				    "has addresses of [tenant %s], line %u, in it; an address belongs to one tenant",
+				    other->name_, o->lines->pool[theirs - other->pool.item]);
+	}
+	for (uint32_t i = 0; i < t->prefix.n; i++) {
+		const struct net6 *theirs = check_prefix_meets(t, &t->prefix.item[i], other);
+
+		if (theirs)
+			problem_add(c->problems, check_at(c, c->lines->prefix[i]), check_where(c, "prefix"),
+				    "overlaps that of [tenant %s] (%s), and only one of them can have the route; use "
+				    "another prefix, or routes = no and policy routing", other->name_,
+				    check_line(earlier, o->lines->prefix[theirs - other->prefix.item]));
+	}
+	if (check_device_meets(t, other))
 		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
-			    "%s is the device of [tenant %s] already", c->t->device.s, o->t->name_);
+			    "%s is the device of [tenant %s] already", t->device.s, other->name_);
+}
+
+/* A static binding leads to a host, not to another tenant. */
+static void
+check_two_statics(struct check *c, const struct check *o)
+{
+	char text[ADDRESS_TEXT], earlier[24];
+
+	for (uint32_t i = 0; i < c->t->static_.n && check_meet(c->t, CHECK_IP6, o->t, CHECK_IP6); i++) {
+		const struct ip6 *host = &c->t->static_.item[i].ip6;
+
+		for (uint32_t j = 0; j < o->t->prefix.n; j++) {
+			if (!addr_in_net6(host, &o->t->prefix.item[j]))
+				continue;
+			address_print_ip6(text, host);
+			problem_add(c->problems, c->lines->static_[i], check_where(c, "static"),
+				    "%s lies inside a prefix of [tenant %s] (%s); name a host's own address", text,
+				    o->t->name_, check_line(earlier, o->lines->prefix[j]));
+		}
+	}
+}
+
+/* c is a tenant to come; o was in force up to now under another number, and goes on or not. */
+static void
+check_after(struct check *c, const struct config_tenant *o, bool stays)
+{
+	const struct config_tenant *t = c->t;
+
+	if (check_device_meets(t, o))
+		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
+			    "%s is the device of [tenant %s] until that is gone; remove it, reload, then add this one",
+			    t->device.s, o->name_);
+	for (uint32_t i = 0; i < t->pool.n && stays; i++)
+		if (check_pool_in_use(t, &t->pool.item[i], o))
+			problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
+				    "[tenant %s] has addresses of it; take them out there, reload, and add them here when "
+				    "their bindings are over (drain-timeout)", o->name_);
+	for (uint32_t i = 0; i < t->prefix.n && stays; i++)
+		if (check_prefix_meets(t, &t->prefix.item[i], o))
+			problem_add(c->problems, check_at(c, c->lines->prefix[i]), check_where(c, "prefix"),
+				    "[tenant %s] has the route until the end of this reload; take the prefix out there, "
+				    "reload, then add it here", o->name_);
+}
+
+void
+check_reload(const struct config *new, const struct config *old, struct problem_list *problems)
+{
+	struct check c;
+
+	for (uint32_t n = 0; n < new->tenants; n++) {
+		if (!config_has(new, n))
+			continue;
+		check_begin(&c, new, n, problems);
+		for (uint32_t o = 0; o < old->tenants; o++)
+			if (o != n && config_has(old, o))
+				check_after(&c, &old->tenant[o], config_has(new, o));
+	}
 }
 
 static void
@@ -405,6 +508,8 @@ check_config(const struct config *config, struct problem_list *problems)
 		for (uint32_t o = 0; o < t; o++) {
 			check_begin(&other, config, o, problems);
 			check_two(&c, &other);
+			check_two_statics(&c, &other);
+			check_two_statics(&other, &c);
 		}
 		check_device(&c);
 		check_numbers(&c);

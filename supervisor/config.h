@@ -18,7 +18,7 @@
 
 struct config {
 	struct config_gateway gateway;
-	uint32_t tenants;
+	uint32_t tenants;		/* tenant[0 .. tenants); a hole, after number_place, has no name: see config_has */
 	struct config_tenant tenant[CONFIG_MAX_TENANTS];
 	bool broken[CONFIG_MAX_TENANTS];	/* a value of the tenant could not be read; there are problems */
 	struct {
@@ -26,6 +26,13 @@ struct config {
 		struct config_lines_tenant tenant[CONFIG_MAX_TENANTS];
 	} lines;			/* each an array of uint32_t, indexed by keys_row.lines */
 };
+
+/* Is there a tenant with this number? */
+static inline bool
+config_has(const struct config *config, uint32_t number)
+{
+	return number < config->tenants && *config->tenant[number].name_;
+}
 
 /*
  * Read an open file into *config, which is large: allocate it. Everything that is wrong with the text is added to problems. A

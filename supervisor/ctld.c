@@ -34,7 +34,6 @@ ctld_start(struct gateway *g, uint64_t now)
 		.kind = HERITAGE_CTL,
 		.uid = g->config->gateway.uid_base,
 		.gid = g->config->gateway.uid_base,
-		.tenants = g->tenants,
 		.listeners = g->listeners,
 		.log_level = g->config->gateway.log_level,
 	};
@@ -45,10 +44,15 @@ ctld_start(struct gateway *g, uint64_t now)
 	for (int i = 0; i < (int)g->listeners; i++)
 		doors[n++] = (struct child_door) { g->metrics[i], HERITAGE_METRICS + i };
 	doors[n++] = (struct child_door) { g->bulletin.fd_ro, HERITAGE_STATUS };
-	for (int t = 0; t < (int)g->tenants; t++) {
-		h.region_size[t] = g->tenant[t].region.size;
-		doors[n++] = (struct child_door) { g->tenant[t].region.fd_ro, HERITAGE_REGION + 2 * t };
-		doors[n++] = (struct child_door) { g->tenant[t].publish.fd_ro, HERITAGE_IMAGE + 2 * t };
+	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		int place = 2 * (int)h.tenants;
+
+		if (t->stage != TENANT_STAYS)
+			continue;
+		h.region_size[h.tenants] = t->region.size;
+		h.number[h.tenants++] = t->number;
+		doors[n++] = (struct child_door) { t->region.fd_ro, HERITAGE_REGION + place };
+		doors[n++] = (struct child_door) { t->publish.fd_ro, HERITAGE_IMAGE + place };
 	}
 	pid = child_start(g->ctld_program, "nat64-ctld", &h, doors, n, true, NULL);
 	g->ctld.up = false;

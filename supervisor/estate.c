@@ -83,25 +83,25 @@ estate_region(const struct gateway *g, const struct tenant *t)
 
 /* How the regions are laid out; 0 while one of them is only there to be brought over. */
 static uint64_t
-estate_kin(const struct gateway *g)
+estate_kin(struct gateway *g)
 {
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (estate_region(g, &g->tenant[t]) != &g->tenant[t].region || g->tenant[t].region.foreign)
+	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (estate_region(g, t) != &t->region || t->region.foreign)
 			return 0;
 	return HERITAGE_KIN;
 }
 
 static void
-estate_fill_device(struct estate_tenant *e, const struct device *d)
+estate_fill_device(struct estate_tenant *e, const struct device *d, uint32_t queues)
 {
 	memcpy(e->device, d->name, sizeof(e->device));
 	e->index = d->leg[0].index;
 	e->index4 = d->leg[1].index;
-	e->queues = d->queues;
+	e->queues = queues;		/* the device may have more, which are about to be closed */
 	e->legs = d->legs;
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
-		e->queue[w] = w < d->queues ? d->leg[0].queue[w] : -1;
-		e->queue4[w] = w < d->queues && d->legs == DEVICE_LEGS ? d->leg[1].queue[w] : -1;
+		e->queue[w] = w < queues && w < d->queues ? d->leg[0].queue[w] : -1;
+		e->queue4[w] = w < queues && w < d->queues && d->legs == DEVICE_LEGS ? d->leg[1].queue[w] : -1;
 	}
 	for (unsigned leg = 0; leg < DEVICE_LEGS; leg++) {
 		e->netns[leg] = leg < d->legs ? d->leg[leg].netns : NETNS_OWN;
@@ -121,6 +121,13 @@ estate_device(struct device *d, const struct estate_tenant *e)
 	memcpy(d->leg[1].queue, e->queue4, sizeof(e->queue4));
 }
 
+/* The configuration in force of a tenant; of one that is not in force, the one it comes or goes with. */
+static const struct config_tenant *
+estate_config_of(const struct gateway *g, const struct tenant *t)
+{
+	return t->stage == TENANT_STAYS ? &g->config->tenant[t->number] : t->config;
+}
+
 static int
 estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struct tenant *t)
 {
@@ -128,7 +135,7 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 	const struct crew *c = &t->crew;
 
 	memcpy(e->name, t->config->name_, sizeof(e->name));
-	estate_fill_device(e, &t->device);
+	estate_fill_device(e, &t->device, estate_config_of(g, t)->workers);
 	e->steer = t->steer;
 	memcpy(e->region, region->file, sizeof(e->region));
 	e->region_fd = region->fd;
@@ -150,41 +157,74 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 }
 
 static void
-estate_fill_children(uint64_t *child, const struct gateway *g)
+estate_fill_children(uint64_t *child, struct gateway *g)
 {
 	child[ESTATE_CTLD] = orphan_word(g->ctld.pid);
-	for (uint32_t t = 0; t < g->tenants; t++)
-		for (unsigned w = 0; w < g->tenant[t].config->workers; w++)
-			child[ESTATE_WORKER(t, w)] = orphan_word(g->tenant[t].crew.slot[w].pid);
+	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		for (unsigned w = 0; w < t->config->workers; w++)
+			child[ESTATE_WORKER(t->number, w)] = orphan_word(t->crew.slot[w].pid);
+}
+
+/* The tenants that are named: all but those of whom no process is left. Returns how many pieces that takes. */
+static uint32_t
+estate_named(struct gateway *g, const struct tenant *named[CONFIG_MAX_TENANTS])
+{
+	uint32_t end = 0;
+
+	for (uint32_t n = 0; n < CONFIG_MAX_TENANTS; n++)
+		named[n] = NULL;
+	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		if (t->stage == TENANT_GONE)
+			continue;
+		named[t->number] = t;
+		end = t->number + 1;
+	}
+	return end;
+}
+
+/* The configuration as text, owned by the caller. Returns NULL with errno set. */
+static char *
+estate_text(const struct gateway *g, const struct tenant *const *named, uint32_t tenants, size_t *length)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, length);
+
+	if (!out)
+		return NULL;
+	text_gateway(out, &g->config->gateway);
+	for (uint32_t n = 0; n < tenants; n++)
+		if (named[n])
+			text_tenant(out, estate_config_of(g, named[n]));
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static uint32_t
-estate_version(const struct gateway *g)
+estate_version(struct gateway *g)
 {
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (*g->tenant[t].config->netns6.s || *g->tenant[t].config->netns4.s)
+	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (*t->config->netns6.s || *t->config->netns4.s)
 			return ESTATE_APART;
 	return ESTATE_VERSION;
 }
 
 /* The whole file in memory, owned by the caller, with its children still 0. Returns NULL with errno set. */
 static struct estate_head *
-estate_compose(const struct gateway *g)
+estate_compose(struct gateway *g)
 {
-	struct estate_head *head = NULL;
-	struct estate_tenant *tenants;
-	char *text = NULL;
+	const struct tenant *named[CONFIG_MAX_TENANTS];
+	uint32_t tenants = estate_named(g, named), at = sizeof(struct estate_head);
 	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	uint32_t at = sizeof(*head);
+	char *text = estate_text(g, named, tenants, &length);
+	struct estate_head *head = NULL;
+	struct estate_tenant *piece;
 	int rc = 0;
 
-	if (!out)
-		return NULL;
-	text_config(out, g->config);
-	if (fclose(out) == 0)
+	if (text)
 		head = calloc(1, sizeof(*head) + ESTATE_CHILDREN * sizeof(uint64_t) + sizeof(struct estate_gateway) +
-				 g->tenants * sizeof(struct estate_tenant) + length + sizeof(uint64_t));
+				 tenants * sizeof(struct estate_tenant) + length + sizeof(uint64_t));
 	if (!head) {
 		free(text);
 		return NULL;
@@ -197,11 +237,11 @@ estate_compose(const struct gateway *g)
 	head->gateway = (struct estate_part) { at, sizeof(struct estate_gateway), 1 };
 	estate_fill_gateway((void *)((char *)head + at), g);
 	at += (uint32_t)sizeof(struct estate_gateway);
-	head->tenants = (struct estate_part) { at, sizeof(struct estate_tenant), g->tenants };
-	tenants = (void *)((char *)head + at);
-	for (uint32_t t = 0; t < g->tenants && rc == 0; t++)
-		rc = estate_fill_tenant(&tenants[t], g, &g->tenant[t]);
-	at += g->tenants * (uint32_t)sizeof(struct estate_tenant);
+	head->tenants = (struct estate_part) { at, sizeof(struct estate_tenant), tenants };
+	piece = (void *)((char *)head + at);
+	for (uint32_t n = 0; n < tenants && rc == 0; n++)
+		rc = named[n] ? estate_fill_tenant(&piece[n], g, named[n]) : 0;
+	at += tenants * (uint32_t)sizeof(struct estate_tenant);
 	head->text = (struct estate_part) { at, (uint32_t)length, 1 };
 	memcpy((char *)head + at, text, length);
 	head->size = (uint32_t)((at + length + 7) / 8 * 8);
@@ -316,7 +356,8 @@ estate_sane(struct estate *e)
 	for (uint32_t t = 0; t < e->tenants; t++) {
 		struct estate_tenant *tenant = &e->tenant[t];
 
-		tenant->name[sizeof(tenant->name) - 1] = '\0';
+		if (!estate_has(e, t) && !config_has(&e->config, t))
+			continue;
 		tenant->device[sizeof(tenant->device) - 1] = '\0';
 		tenant->region[sizeof(tenant->region) - 1] = '\0';
 		if (strcmp(tenant->name, e->config.tenant[t].name_) != 0 || tenant->spares > ESTATE_SPARES ||
@@ -325,6 +366,23 @@ estate_sane(struct estate *e)
 			return false;
 	}
 	return true;
+}
+
+/* Give the tenants of the text their numbers. */
+static bool
+estate_number(struct estate *e)
+{
+	struct number_names *names = calloc(1, sizeof(*names));
+	bool placed;
+
+	for (uint32_t t = 0; t < e->tenants; t++) {
+		e->tenant[t].name[sizeof(e->tenant[t].name) - 1] = '\0';
+		if (names)
+			memcpy(names->name[t], e->tenant[t].name, sizeof(names->name[t]));
+	}
+	placed = names && !number_place(&e->config, names, false);
+	free(names);
+	return placed;
 }
 
 /* Understand the configuration. Returns NULL, or the first thing that is wrong with it. */
@@ -341,7 +399,7 @@ estate_config(struct estate *e, char *text, size_t length)
 		config_recall(&e->config, in, problems);
 		config_resolve(&e->config, e->gateway.cpus, problems);
 		problem_summary(problems, why + strlen(why), sizeof(why) - strlen(why));
-		if (problems->n == 0)
+		if (problems->n == 0 && estate_number(e))
 			why[0] = '\0';
 		problem_free(problems);
 	}
@@ -468,6 +526,8 @@ estate_keep(const struct estate *e, bool keep)
 	for (uint32_t t = 0; t < e->tenants; t++) {
 		const struct estate_tenant *tenant = &e->tenant[t];
 
+		if (!estate_has(e, t))
+			continue;
 		all = estate_keep_one(tenant->region_fd, keep) && all;
 		all = estate_keep_one(tenant->region_ro, keep) && all;
 		all = estate_keep_one(tenant->image, keep) && all;

@@ -8,11 +8,14 @@
  *   head      says where the others are, how many, how large a piece is   the same in every version
  *   children  one word per child (supervisor/orphan.h)                    each stored at once, whenever it changes
  *   gateway   struct estate_gateway
- *   tenants   struct estate_tenant, one per tenant
- *   text      the configuration in force, as nat64.ini would say it
+ *   tenants   struct estate_tenant, by the number of the tenant; all zero where there is none
+ *   text      the configuration in force, as nat64.ini would say it, with its tenants in the same order
  *
  * A later version adds fields at the end of the structs and keys to the text, and both directions stay readable: of a longer
  * piece the rest is not read, of a shorter one the rest is zero, and an unknown key is passed over with a warning.
+ *
+ * During a reload tenants that are to be added, and those that leave, stand among the others: whoever has processes is named.
+ * Which of them are to live on is not for the estate to say, but for nat64.ini.
  *
  * The region that is named is always one that has all of the tenant's bindings. While workers bring them over into a new one
  * that nobody could go on without, that is the old one; then kin is 0, and whoever reads it brings them over once more.
@@ -77,7 +80,7 @@ struct estate_slot {
 struct estate_tenant {
 	char name[CONFIG_NAME_MAX];
 	char device[16];
-	uint32_t index, queues;		/* of the device */
+	uint32_t index, queues;		/* of the device: as many queues as the configuration has workers */
 	char region[REGION_FILE];	/* its file in the run directory; empty: it has none */
 	uint64_t region_sum;
 	int32_t region_fd, region_ro, image;	/* descriptors */
@@ -97,7 +100,7 @@ struct estate {
 	uint64_t child[ESTATE_CHILDREN];
 	struct estate_gateway gateway;
 	uint32_t tenants;
-	struct estate_tenant tenant[CONFIG_MAX_TENANTS];	/* in the order of config */
+	struct estate_tenant tenant[CONFIG_MAX_TENANTS];	/* by number, as in config: see estate_has */
 	struct config config;
 };
 
@@ -136,6 +139,13 @@ void estate_forget(struct estate *e);
 
 /* The device of a tenant, with its descriptors, as an heir by exec finds it. */
 void estate_device(struct device *d, const struct estate_tenant *e);
+
+/* Was there a tenant with this number? */
+static inline bool
+estate_has(const struct estate *e, uint32_t number)
+{
+	return number < e->tenants && *e->tenant[number].name;
+}
 
 /* Let the descriptors in it live on over an exec, or not. Returns false when one of them is not open. */
 bool estate_keep(const struct estate *e, bool keep);

@@ -12,7 +12,7 @@
 #include "supervisor/legacy.h"
 #include "supervisor/reload.h"
 #include "supervisor/rundir.h"
-#include "supervisor/tenant.h"
+#include "supervisor/tenants.h"
 #include "supervisor/upgrade.h"
 
 #define GATEWAY_LISTENERS 4		/* as many as config.def allows */
@@ -30,8 +30,7 @@ struct gateway {
 	unsigned listeners;
 	int metrics[GATEWAY_LISTENERS];	/* listening TCP sockets */
 	struct bulletin bulletin;
-	uint32_t tenants;		/* tenant[0 .. tenants) are open */
-	struct tenant tenant[CONFIG_MAX_TENANTS];
+	struct tenant tenant[CONFIG_MAX_TENANTS];	/* by number; most of them TENANT_NONE: see gateway_next */
 	struct ctld ctld;
 	struct reload reload;
 	struct upgrade upgrade;
@@ -43,5 +42,14 @@ struct gateway {
 	uint32_t denied;		/* CALLS_VERSION of the system call filter in force; 0: there is none */
 	bool ready;			/* said so */
 };
+
+/* The tenant with the lowest number from `number` on, whatever its stage, or NULL. */
+static inline struct tenant *
+gateway_next(struct gateway *g, uint32_t number)
+{
+	while (number < CONFIG_MAX_TENANTS && g->tenant[number].stage == TENANT_NONE)
+		number++;
+	return number < CONFIG_MAX_TENANTS ? &g->tenant[number] : NULL;
+}
 
 #endif

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,11 +21,6 @@
 #include "supervisor/log.h"
 #include "supervisor/netns.h"
 #include "supervisor/sysctl.h"
-
-struct host_addresses {
-	const struct config_tenant *tenant;
-	unsigned obstacles;
-};
 
 int
 host_group(uint32_t *gid, const char *name)
@@ -38,42 +34,61 @@ host_group(uint32_t *gid, const char *name)
 	return address_parse_number(gid, name, UINT32_MAX - 1) ? 0 : -ENOENT;
 }
 
+/* A side of a tenant, which is looked at in its network namespace. */
+struct host_side {
+	const struct config *config;
+	struct problem_list *problems;
+	uint32_t t;
+	bool ip4;
+	const char *netns;
+};
+
+static void
+host_problem(const struct host_side *h, uint32_t line, const char *key, const char *what)
+{
+	const struct config_lines_tenant *lines = &h->config->lines.tenant[h->t];
+	char where[64];
+
+	snprintf(where, sizeof(where), "[tenant %s] %s", h->config->tenant[h->t].name_, key);
+	problem_add(h->problems, line ? line : lines->section, where, "%s", what);	/* without a line: a default */
+}
+
+/* An address of the host that the tenant claims. */
+static void
+host_claimed(const struct host_side *h, uint32_t line, const char *key, const char *address, unsigned index)
+{
+	char device[IF_NAMESIZE] = "?", what[256];
+
+	if_indextoname(index, device);
+	snprintf(what, sizeof(what), "%s is this host's own address on %s%s%s; take it out of the %s, or off the interface",
+		 address, device, *h->netns ? " in the network namespace " : "", h->netns, key);
+	host_problem(h, line, key, what);
+}
+
 static void
 host_address(const struct rtnl_net *address, unsigned index, void *user)
 {
-	struct host_addresses *h = user;
-	char device[IF_NAMESIZE] = "?", text[ADDRESS_TEXT];
+	const struct host_side *h = user;
+	const struct config_tenant *tenant = &h->config->tenant[h->t];
+	const uint8_t *a = address->addr;
+	char text[ADDRESS_TEXT];
+	struct ip6 ip6;
 	uint32_t ip4;
 
-	if (address->family != AF_INET)
+	if (address->family != (h->ip4 ? AF_INET : AF_INET6))
 		return;
-	ip4 = (uint32_t)address->addr[0] << 24 | (uint32_t)address->addr[1] << 16 | (uint32_t)address->addr[2] << 8 |
-	      address->addr[3];
-	for (uint32_t i = 0; i < h->tenant->pool.n; i++) {
-		if (ip4 < h->tenant->pool.item[i].first || ip4 > h->tenant->pool.item[i].last)
-			continue;
-		if_indextoname(index, device);
+	ip4 = (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3];
+	memcpy(ip6.b, a, sizeof(ip6.b));
+	if (h->ip4)
 		address_print_ip4(text, ip4);
-		log_line(CONFIG_LOG_ERROR, "[tenant %s] pool: %s is this host's own address on %s; take it out of "
-			 "the pool, or off the interface", h->tenant->name_, text, device);
-		h->obstacles++;
-	}
-}
-
-/* In the namespace of its IPv4 side: is an address of the pool the host's own? */
-static unsigned
-host_addresses(const struct config_tenant *tenant)
-{
-	struct host_addresses h = { .tenant = tenant };
-	struct rtnl *r = rtnl_open();
-	int rc = r ? rtnl_addresses(r, host_address, &h) : -errno;
-
-	rtnl_close(r);
-	if (rc != 0) {
-		log_line(CONFIG_LOG_ERROR, "cannot ask the kernel for this host's addresses: %s", strerror(-rc));
-		h.obstacles++;
-	}
-	return h.obstacles;
+	else
+		address_print_ip6(text, &ip6);
+	for (uint32_t i = 0; i < tenant->pool.n && h->ip4; i++)
+		if (ip4 >= tenant->pool.item[i].first && ip4 <= tenant->pool.item[i].last)
+			host_claimed(h, h->config->lines.tenant[h->t].pool[i], "pool", text, index);
+	for (uint32_t i = 0; i < tenant->prefix.n && !h->ip4; i++)
+		if (addr_in_net6(&ip6, &tenant->prefix.item[i]))
+			host_claimed(h, h->config->lines.tenant[h->t].prefix[i], "prefix", text, index);
 }
 
 struct host_device {
@@ -105,23 +120,23 @@ host_ours(const struct config *config, const char *name)
 	return d.ours;
 }
 
-/* In the namespace of one of its sides: is there a device of that name, and not ours? */
-static unsigned
-host_taken(const struct config *config, const struct config_tenant *tenant, const char *netns)
+/* A device that the tenant is to make must not be there. */
+static void
+host_taken(const struct host_side *h, bool running)
 {
+	const struct config_tenant *tenant = &h->config->tenant[h->t];
 	const char *device = tenant->device.s;
+	char what[256];
 
-	if (strchr(device, '%') || if_nametoindex(device) == 0 || host_ours(config, device))
-		return 0;
-	log_line(CONFIG_LOG_ERROR, "[tenant %s] device: there is a device %s already%s%s, and it is not ours; remove it "
-		 "(ip link delete %s), or write device = NAME", tenant->name_, device,
-		 *netns ? " in the network namespace " : "", netns, device);
-	return 1;
+	if (strchr(device, '%') || if_nametoindex(device) == 0 || (!running && host_ours(h->config, device)))
+		return;
+	snprintf(what, sizeof(what), "there is a device %s already%s%s, and it is not ours; remove it (ip link delete %s), or write "
+		 "device = NAME", device, *h->netns ? " in the network namespace " : "", h->netns, device);
+	host_problem(h, h->config->lines.tenant[h->t].device, "device", what);
 }
 
 /* Names of one namespace would be taken for two; and what is checked between tenants goes by the name. */
 struct host_names {
-	const char *file;
 	unsigned n;
 	struct {
 		const char *name;
@@ -129,57 +144,92 @@ struct host_names {
 	} seen[1 + DEVICE_LEGS * CONFIG_MAX_TENANTS];
 };
 
-static bool
-host_other_name(struct host_names *h, const char *name, uint64_t number, unsigned line, const char *where)
-{
-	for (unsigned i = 0; i < h->n; i++) {
-		if (h->seen[i].number != number || number == 0 || strcmp(h->seen[i].name, name) == 0)
-			continue;
-		log_line(CONFIG_LOG_ERROR, "%s:%u: %s: %s and %s are one network namespace; write the same name for it "
-			 "everywhere", h->file, line, where, *name ? name : "own", *h->seen[i].name ? h->seen[i].name : "own");
-		return true;
-	}
-	h->seen[h->n].name = name;
-	h->seen[h->n++].number = number;
-	return false;
-}
-
 static const char *
 host_netns(const struct config_tenant *tenant, bool ip4)
 {
 	return ip4 ? tenant->netns4.s : tenant->netns6.s;
 }
 
-/* Look at a side of a tenant, in its namespace. Returns the number of things in the way. */
-static unsigned
-host_side(const struct config *config, uint32_t t, bool ip4, struct host_names *names)
+static void
+host_named(const struct host_side *h, struct host_names *names, uint64_t number, uint32_t line, const char *key)
 {
-	const struct config_tenant *tenant = &config->tenant[t];
-	const char *name = host_netns(tenant, ip4);
-	unsigned n, line = ip4 ? config->lines.tenant[t].netns4 : config->lines.tenant[t].netns6;
-	char where[64];
-	int netns, rc;
+	char what[256];
 
-	line = line ? line : config->lines.tenant[t].section;	/* a default */
-	snprintf(where, sizeof(where), "[tenant %s] %s", tenant->name_, ip4 ? "netns4" : "netns6");
-	rc = netns_open(&netns, name);
-	if (rc != 0) {
-		log_line(CONFIG_LOG_ERROR, "%s:%u: %s: %s: %s; make it (ip netns add %s), or write one that ip netns list "
-			 "shows", names->file, line, where, name, rc == -EINVAL ? "that is no network namespace" :
-			 rc == -ENOENT ? "there is no network namespace of that name" : strerror(-rc), name);
-		return 1;
+	for (unsigned i = 0; i < names->n; i++) {
+		if (names->seen[i].number != number || number == 0 || strcmp(names->seen[i].name, h->netns) == 0)
+			continue;
+		snprintf(what, sizeof(what), "%s and %s are one network namespace; write the same name for it everywhere",
+			 *h->netns ? h->netns : "own", *names->seen[i].name ? names->seen[i].name : "own");
+		host_problem(h, line, key, what);
+		return;
 	}
-	n = host_other_name(names, name, netns_number(netns), line, where);
+	names->seen[names->n].name = h->netns;
+	names->seen[names->n++].number = number;
+}
+
+/* Look at a side in its namespace. makes: the tenant's device is to be made; running: by a nat64d that has others. */
+static void
+host_look(const struct host_side *h, struct host_names *names, bool makes, bool running)
+{
+	const struct config_lines_tenant *lines = &h->config->lines.tenant[h->t];
+	const char *key = h->ip4 ? "netns4" : "netns6";
+	uint32_t line = h->ip4 ? lines->netns4 : lines->netns6;
+	struct rtnl *r;
+	char what[256];
+	int netns, rc = netns_open(&netns, h->netns);
+
+	if (rc != 0) {
+		snprintf(what, sizeof(what), "%s: %s; make it (ip netns add %s), or write one that ip netns list shows", h->netns,
+			 rc == -EINVAL ? "that is no network namespace" :
+			 rc == -ENOENT ? "there is no network namespace of that name" : strerror(-rc), h->netns);
+		host_problem(h, line, key, what);
+		return;
+	}
+	host_named(h, names, netns_number(netns), line, key);
 	rc = netns_enter(netns);
 	if (rc == 0) {
-		n += ip4 || config_apart(tenant) ? host_taken(config, tenant, name) : 0;
-		n += ip4 ? host_addresses(tenant) : 0;
+		if (makes && (h->ip4 || config_apart(&h->config->tenant[h->t])))
+			host_taken(h, running);
+		r = rtnl_open();
+		rc = r ? rtnl_addresses(r, host_address, (void *)(uintptr_t)h) : -errno;
+		rtnl_close(r);
 		netns_leave(netns);
-	} else {
-		log_line(CONFIG_LOG_ERROR, "%s:%u: %s: cannot enter %s: %s", names->file, line, where, name, strerror(-rc));
-		n++;
 	}
 	netns_close(&netns);
+	if (rc != 0) {
+		snprintf(what, sizeof(what), "cannot ask the kernel for the addresses there: %s", strerror(-rc));
+		host_problem(h, line, key, what);
+	}
+}
+
+void
+host_config(const struct config *config, const struct config *before, struct problem_list *problems)
+{
+	struct host_names names = { 0 };
+
+	for (uint32_t t = 0; t < config->tenants; t++) {
+		if (!config_has(config, t))
+			continue;
+		for (unsigned ip4 = 0; ip4 < 2; ip4++)
+			host_look(&(struct host_side) { config, problems, t, ip4, host_netns(&config->tenant[t], ip4) }, &names,
+				  !before || !config_has(before, t), before);
+	}
+}
+
+static unsigned
+host_claims(const struct config *config, const char *file)
+{
+	struct problem_list *problems = malloc(sizeof(*problems));
+	unsigned n = 1;
+
+	if (problems) {
+		problem_init(problems, file);
+		host_config(config, NULL, problems);
+		problem_log(problems);
+		n = problems->n;
+		problem_free(problems);
+	}
+	free(problems);
 	return n;
 }
 
@@ -198,7 +248,6 @@ host_programs(const char *worker, const char *ctld)
 unsigned
 host_check(const struct config *config, const char *file, const char *worker, const char *ctld)
 {
-	struct host_names names = { .file = file };
 	char missing[256];
 	unsigned n = 0;
 	uint32_t gid;
@@ -222,9 +271,7 @@ host_check(const struct config *config, const char *file, const char *worker, co
 			 config->gateway.control_group.s);
 		n++;
 	}
-	for (uint32_t t = 0; t < config->tenants; t++)
-		n += host_side(config, t, false, &names) + host_side(config, t, true, &names);
-	return n + host_programs(worker, ctld);
+	return n + host_claims(config, file) + host_programs(worker, ctld);
 }
 
 /* Does this namespace forward packets of this family? */
@@ -256,9 +303,10 @@ host_warn_forwarding(const struct config *config)
 			const char *name = host_netns(&config->tenant[t], ip4);
 			uint32_t before = 0;
 
-			while (strcmp(host_netns(&config->tenant[before], ip4), name) != 0)
-				before++;		/* ends at t */
-			if (before == t)
+			while (before < t && !(config_has(config, before) &&
+					       strcmp(host_netns(&config->tenant[before], ip4), name) == 0))
+				before++;
+			if (before == t && config_has(config, t))
 				host_forwards(name, ip4);
 		}
 	}

@@ -142,7 +142,7 @@ enum legacy_fate {
 };
 
 /*
- * What becomes of the table that tenant `then` of the predecessor had, which is tenant `now` today; unless it stays, why in
+ * What becomes of the table that a tenant had under the predecessor, which was configured so then; unless it stays, why in
  * *why. It stays when its memory is laid out as we would lay it out, and every key that shaped it is the same. Only what deals
  * the subscribers to the shards cannot be other: a shard's bindings would belong to several, whose owners do not see each
  * other's.
@@ -177,14 +177,14 @@ legacy_fate(const struct estate *e, const struct config_tenant *then, const stru
 
 /* Hold on to the table in this file, as its fate wants. Returns NULL, or why that cannot be. */
 static const char *
-legacy_table(struct legacy_share *share, const struct gateway *g, const struct estate_tenant *e, uint32_t now, bool moves)
+legacy_table(struct legacy_share *share, const struct gateway *g, const struct estate_tenant *e, uint32_t n, bool moves)
 {
 	const char *wrong = region_claim(moves ? &share->old : &share->region, g->config->gateway.run_dir.s, e->region,
 					 e->region_sum, moves);
 
 	if (wrong || !moves)
 		return wrong;
-	wrong = region_heir_wrong(&g->config->tenant[now], &share->old);
+	wrong = region_heir_wrong(&g->config->tenant[n], &share->old);
 	if (wrong)
 		region_close(&share->old);
 	return wrong;
@@ -255,9 +255,9 @@ legacy_queues_of(const int *orphan, struct device *d, unsigned leg, enum tun_hea
 
 /* All queues of all legs, from those who hold them; or none. */
 static bool
-legacy_queues(struct legacy *l, uint32_t then, struct legacy_share *share, enum tun_header header)
+legacy_queues(struct legacy *l, uint32_t n, struct legacy_share *share, enum tun_header header)
 {
-	const struct estate_tenant *e = &l->estate->tenant[then];
+	const struct estate_tenant *e = &l->estate->tenant[n];
 	struct device *d = &share->device;
 	unsigned leg;
 
@@ -265,7 +265,7 @@ legacy_queues(struct legacy *l, uint32_t then, struct legacy_share *share, enum 
 	for (leg = 0; leg < d->legs; leg++) {
 		bool kept = legacy_queues_kept(l, e->name, d, leg, header, e->queues);
 
-		if (!kept && !legacy_queues_of(l->orphan[then], d, leg, header, e->queues))
+		if (!kept && !legacy_queues_of(l->orphan[n], d, leg, header, e->queues))
 			break;
 		share->kept = share->kept && kept;
 	}
@@ -279,7 +279,7 @@ legacy_queues(struct legacy *l, uint32_t then, struct legacy_share *share, enum 
 	return false;
 }
 
-/* Is the device of tenant `then` of the predecessor there still, in the namespaces that now have the names of those? */
+/* Is the predecessor's device there still, in the namespaces that now have the names of those? */
 static bool
 legacy_device_is(struct device *d, const struct estate_tenant *e, const struct config_tenant *config)
 {
@@ -296,11 +296,12 @@ legacy_device_is(struct device *d, const struct estate_tenant *e, const struct c
 	return device_present(d);
 }
 
-/* Hold on to the device of tenant `then` of the predecessor. */
+/* Hold on to the device that tenant n of the predecessor had. */
 static void
-legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share, const struct config_tenant *config)
+legacy_device(struct legacy *l, uint32_t n, const struct config_tenant *config)
 {
-	const struct estate_tenant *e = &l->estate->tenant[then];
+	const struct estate_tenant *e = &l->estate->tenant[n];
+	struct legacy_share *share = &l->share[n];
 	struct device *d = &share->device;
 
 	if (!legacy_device_is(d, e, config)) {
@@ -309,7 +310,7 @@ legacy_device(struct legacy *l, uint32_t then, struct legacy_share *share, const
 			 e->name, d->name);
 		return;
 	}
-	share->attach = !legacy_queues(l, then, share, device_header(config));
+	share->attach = !legacy_queues(l, n, share, device_header(config));
 }
 
 /* Would the device be made with the same name in the same places? */
@@ -320,18 +321,26 @@ legacy_same_device(const struct config_tenant *then, const struct config_tenant 
 	       strcmp(then->netns4.s, now->netns4.s) == 0;
 }
 
-/* Decide what becomes of tenant `then` of the predecessor, which is `now` today. */
+/* Is tenant n of the predecessor one of ours? Then it has its number still. */
+static bool
+legacy_ours(const struct gateway *g, uint32_t n)
+{
+	return estate_has(g->legacy.estate, n) && config_has(g->config, n) &&
+	       strcmp(g->legacy.estate->tenant[n].name, g->config->tenant[n].name_) == 0;
+}
+
+/* Decide what becomes of tenant n of the predecessor, which is ours. */
 static void
-legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
+legacy_decide(struct gateway *g, uint32_t n)
 {
 	struct legacy *l = &g->legacy;
-	const struct estate_tenant *e = &l->estate->tenant[then];
-	const struct config_tenant *config = &l->estate->config.tenant[then];
-	struct legacy_share *share = &l->share[now];
+	const struct estate_tenant *e = &l->estate->tenant[n];
+	const struct config_tenant *config = &l->estate->config.tenant[n];
+	struct legacy_share *share = &l->share[n];
 	const char *why, *wrong;
-	enum legacy_fate fate = legacy_fate(l->estate, config, &g->config->tenant[now], &why);
+	enum legacy_fate fate = legacy_fate(l->estate, config, &g->config->tenant[n], &why);
 
-	wrong = fate == LEGACY_ENDS ? why : legacy_table(share, g, e, now, fate == LEGACY_MOVES);
+	wrong = fate == LEGACY_ENDS ? why : legacy_table(share, g, e, n, fate == LEGACY_MOVES);
 	if (wrong) {
 		log_line(CONFIG_LOG_WARNING, "tenant %s: the table of an earlier nat64d, %s/%s, is refused: %s; starting "
 			 "afresh, without its bindings", e->name, g->config->gateway.run_dir.s, e->region, wrong);
@@ -341,8 +350,8 @@ legacy_decide(struct gateway *g, uint32_t then, uint32_t now)
 		log_line(CONFIG_LOG_INFO, "tenant %s: %s, so the bindings of an earlier nat64d are brought over into a new "
 			 "table", e->name, why);
 	share->then = config;
-	if (legacy_same_device(config, &g->config->tenant[now]))
-		legacy_device(l, then, share, &g->config->tenant[now]);
+	if (legacy_same_device(config, &g->config->tenant[n]))
+		legacy_device(l, n, &g->config->tenant[n]);
 }
 
 /* What tenant t had when the host went down, if nothing else of it is there. */
@@ -376,8 +385,22 @@ static void
 legacy_snapshots(struct gateway *g)
 {
 	for (uint32_t t = 0; t < g->config->tenants && *g->config->gateway.snapshot_dir.s; t++)
-		if (g->legacy.share[t].region.fd < 0 && g->legacy.share[t].old.fd < 0)
+		if (config_has(g->config, t) && g->legacy.share[t].region.fd < 0 && g->legacy.share[t].old.fd < 0)
 			legacy_snapshot(g, t);
+}
+
+/* Give our tenants the numbers they had. There is one for everybody, for numbers of those that are no more are given away. */
+static bool
+legacy_number(struct gateway *g)
+{
+	struct number_names *names = calloc(1, sizeof(*names));
+
+	for (uint32_t n = 0; n < g->legacy.estate->tenants && names; n++)
+		memcpy(names->name[n], g->legacy.estate->tenant[n].name, sizeof(names->name[n]));
+	if (names)
+		number_place(g->config, names, true);
+	free(names);
+	return names != NULL;
 }
 
 static void
@@ -393,10 +416,11 @@ legacy_estate(struct gateway *g)
 	workers = legacy_find_workers(l);
 	log_line(CONFIG_LOG_INFO, "nat64d %s (pid %u) has left its estate and %u worker%s; taking over",
 		 l->estate->head.program, l->estate->gateway.pid, workers, workers == 1 ? "" : "s");
-	for (uint32_t then = 0; then < l->estate->tenants; then++)
-		for (uint32_t now = 0; now < g->config->tenants; now++)
-			if (strcmp(l->estate->tenant[then].name, g->config->tenant[now].name_) == 0)
-				legacy_decide(g, then, now);
+	if (!legacy_number(g))
+		return;
+	for (uint32_t n = 0; n < l->estate->tenants; n++)
+		if (legacy_ours(g, n))
+			legacy_decide(g, n);
 }
 
 static void
@@ -411,20 +435,18 @@ legacy_refuse(struct legacy_share *share)
 
 /* This one of the predecessor's workers, which was killed, is gone; or else what it could still write is given up. */
 static void
-legacy_bury(struct gateway *g, unsigned then, unsigned w)
+legacy_bury(struct gateway *g, unsigned n, unsigned w)
 {
 	struct legacy *l = &g->legacy;
-	const char *name = l->estate->tenant[then].name;
 
-	if (!orphan_gone(l->orphan[then][w], LEGACY_PATIENCE)) {
+	if (!orphan_gone(l->orphan[n][w], LEGACY_PATIENCE)) {
 		log_line(CONFIG_LOG_ERROR, "tenant %s: worker %u of an earlier nat64d does not end; starting afresh, without "
-			 "its bindings", name, w);
-		for (uint32_t now = 0; now < g->config->tenants; now++)
-			if (strcmp(name, g->config->tenant[now].name_) == 0)
-				legacy_refuse(&l->share[now]);
+			 "its bindings", l->estate->tenant[n].name, w);
+		if (legacy_ours(g, n))
+			legacy_refuse(&l->share[n]);
 	}
-	close(l->orphan[then][w]);
-	l->orphan[then][w] = -1;
+	close(l->orphan[n][w]);
+	l->orphan[n][w] = -1;
 }
 
 static void
@@ -433,15 +455,15 @@ legacy_end_workers(struct gateway *g)
 	struct legacy *l = &g->legacy;
 
 	caps_raise(CAPS_SIGNAL);
-	for (unsigned then = 0; then < l->estate->tenants; then++)
+	for (unsigned n = 0; n < l->estate->tenants; n++)
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
-			if (l->orphan[then][w] >= 0)
-				orphan_kill(l->orphan[then][w]);
+			if (l->orphan[n][w] >= 0)
+				orphan_kill(l->orphan[n][w]);
 	caps_drop();
-	for (unsigned then = 0; then < l->estate->tenants; then++)
+	for (unsigned n = 0; n < l->estate->tenants; n++)
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
-			if (l->orphan[then][w] >= 0)
-				legacy_bury(g, then, w);
+			if (l->orphan[n][w] >= 0)
+				legacy_bury(g, n, w);
 }
 
 /* Open the queues of a device that nobody holds one of any more. */

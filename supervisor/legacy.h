@@ -18,13 +18,14 @@ struct legacy_share {
 	struct device device;		/* its device goes on; queues 0: it gets a new one */
 	bool attach;			/* its device goes on, but its queues are still to be opened, in order */
 	bool kept;			/* the service manager has these queues */
+	bool unrouted;			/* its new device gets its routes later */
 };
 
 struct legacy {
 	bool found;			/* there was a predecessor, whatever can be done with what it left */
 	struct estate *estate;		/* what it left, as far as it can be believed; NULL: nothing */
 	struct store store;
-	struct legacy_share share[CONFIG_MAX_TENANTS];	/* by the number of the tenant now */
+	struct legacy_share share[CONFIG_MAX_TENANTS];	/* by the number of the tenant, which it had before if it was there */
 	int orphan[CONFIG_MAX_TENANTS][CONFIG_MAX_WORKERS];	/* pidfds, by the number of the tenant then; -1: none */
 };
 
@@ -32,8 +33,9 @@ struct legacy {
 void legacy_open(struct legacy *l);
 
 /*
- * Look for what a predecessor left in the run directory, which is locked, and decide what of it g->config takes over. What is
- * refused is named in the log. Ends the nat64-ctld of the predecessor; its workers go on.
+ * Look for what a predecessor left in the run directory, which is locked, and decide what of it g->config takes over; tenants
+ * that it had get their numbers again. What is refused is named in the log. Ends the nat64-ctld of the predecessor; its
+ * workers go on.
  */
 void legacy_find(struct gateway *g);
 

@@ -64,8 +64,8 @@ loss_hear(struct gateway *g, uint64_t now)
 	uint32_t knell;
 
 	while ((knell = knell_tolled()) != 0)
-		for (uint32_t t = 0; t < g->tenants; t++)
-			loss_tolled(&g->tenant[t], knell, now);
+		for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+			loss_tolled(t, knell, now);
 }
 
 /* Slot w has lost its worker: find another one, now or, when this happens too often, later. */

@@ -145,89 +145,25 @@ main_sockets(struct gateway *g)
 	return true;
 }
 
-/* Where new regions go: the run directory, if it is memory and has room for them; otherwise NULL. */
-static const char *
-main_regions(const struct gateway *g)
-{
-	const char *directory = g->config->gateway.run_dir.s;
-	uint64_t most = 0, room;
-
-	for (uint32_t t = 0; t < g->config->tenants; t++)
-		if (g->legacy.share[t].region.fd < 0)
-			most += region_most(&g->config->tenant[t]);
-	if (most == 0)
-		return directory;
-	if (!memory_tmpfs(directory, &room))
-		log_line(CONFIG_LOG_WARNING, "the run directory %s is not on a tmpfs, so the bindings will not survive when "
-			 "nat64d itself is killed; set run-dir to a directory that is, such as one below /run", directory);
-	else if (most > room)
-		log_line(CONFIG_LOG_WARNING, "the tmpfs of the run directory %s has %llu MB free and the tables may come to "
-			 "need %llu, so they are kept elsewhere and will not survive when nat64d itself is killed; make it "
-			 "larger, or lower max-sessions", directory, (unsigned long long)(room >> 20),
-			 (unsigned long long)(most >> 20) + 1);
-	else
-		return directory;
-	return NULL;
-}
-
 static bool
 main_tenants(struct gateway *g)
 {
-	const char *directory = main_regions(g);
-	char why[256], line[384];
 	int rc = bulletin_open(&g->bulletin, g->config);
+	char why[384];
 
 	if (rc != 0)
 		return main_failed("cannot make the status memory", rc);
-	for (uint32_t t = 0; t < g->config->tenants; t++) {
-		struct tenant *tenant = &g->tenant[t];
-
-		tenant->number = t;
-		tenant->config = &g->config->tenant[t];
-		tenant->gateway = &g->config->gateway;
-		tenant->bulletin = &g->bulletin;
-		tenant->left = &g->left;
-		tenant->program = g->worker_program;
-		rc = tenant_open(tenant, &g->legacy.share[t], directory, why, sizeof(why));
-		if (rc != 0) {
-			snprintf(line, sizeof(line), "tenant %s: %s", tenant->config->name_, why);
-			return main_failed(line, rc);
-		}
-		tenant_recall(tenant, &g->config->tenant[t]);
-		tenant_guard(tenant, NULL);
-		g->tenants++;
-	}
-	return true;
-}
-
-/* From here on a successor finds what we have made, whatever happens to us. */
-static bool
-main_estate(struct gateway *g)
-{
-	int rc = estate_write(g);
-
-	if (rc != 0)
-		return main_failed("cannot write what the next nat64d needs into the run directory", rc);
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		const struct tenant *tenant = &g->tenant[t];
-
-		rc = device_persist(&tenant->device);
-		if (rc != 0)
-			return main_failed("cannot make a device persistent", rc);
-		if (!g->legacy.share[t].kept)
-			store_forget(tenant->config->name_, &tenant->device);
-		if (!store_keep(tenant->config->name_, &tenant->device))
-			log_line(CONFIG_LOG_WARNING, "tenant %s: the service manager does not keep its queues; what waits in "
-				 "them will be lost when nat64d and all workers are killed", tenant->config->name_);
-	}
-	return true;
+	if (tenants_open(g, why, sizeof(why)) == 0)
+		return true;
+	log_line(CONFIG_LOG_ERROR, "%s", why);
+	return false;
 }
 
 /* The order of birth. Returns false when something is in the way, which has been logged. */
 static bool
 main_birth(struct gateway *g)
 {
-	uint64_t now, moving = 0;
+	uint64_t now, moving;
 	bool made;
 	int rc;
 
@@ -259,7 +195,7 @@ main_birth(struct gateway *g)
 		return false;
 	legacy_take(g);
 	caps_raise(CAPS_NETWORK | CAPS_STEER);
-	made = main_tenants(g) && main_estate(g);
+	made = main_tenants(g);
 	caps_drop();
 	legacy_close(&g->legacy);
 	if (!made)
@@ -273,10 +209,7 @@ main_birth(struct gateway *g)
 	child_open();
 	now = main_now();
 	ctld_start(g, now);
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		moving |= (uint64_t)(g->tenant[t].shift.phase != SHIFT_NONE) << t;
-		crew_start(&g->tenant[t], now);
-	}
+	moving = tenants_start(g, now);
 	if (moving)
 		reload_carry(g, moving);
 	return true;
@@ -296,8 +229,8 @@ main_reap(struct gateway *g, uint64_t now)
 			return;
 		known = upgrade_reaped(g, info.si_pid, info.si_code, info.si_status) ||
 			ctld_reaped(g, info.si_pid, info.si_code, info.si_status, now);
-		for (uint32_t t = 0; t < g->tenants && !known; t++)
-			known = crew_reaped(&g->tenant[t], info.si_pid, info.si_code, info.si_status, now);
+		for (struct tenant *t = gateway_next(g, 0); t && !known; t = gateway_next(g, t->number + 1))
+			known = crew_reaped(t, info.si_pid, info.si_code, info.si_status, now);
 	}
 }
 
@@ -341,12 +274,12 @@ main_rebirth(struct gateway *g)
 }
 
 static unsigned
-main_children(const struct gateway *g)
+main_children(struct gateway *g)
 {
 	unsigned n = (g->ctld.pid != 0) + (g->upgrade.trial != 0);
 
-	for (uint32_t t = 0; t < g->tenants; t++)
-		n += crew_alive(&g->tenant[t]);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		n += crew_alive(t);
 	return n;
 }
 
@@ -371,17 +304,21 @@ main_snapshots(struct gateway *g)
 {
 	const char *directory = g->config->gateway.snapshot_dir.s;
 
-	for (uint32_t t = 0; t < g->tenants && *directory && g->ready; t++) {
-		const struct tenant *tenant = &g->tenant[t];
-		int64_t n = tenant->shift.swapped || tenant->region.foreign ? -EBUSY :
-			    snapshot_save(tenant->region.fd_ro, tenant->region.size, directory, tenant->config->name_);
+	if (!*directory || !g->ready)
+		return;
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		int64_t n = t->shift.swapped || t->region.foreign ? -EBUSY : 0;
 
+		if (t->stage != TENANT_STAYS)
+			continue;
+		if (n == 0)
+			n = snapshot_save(t->region.fd_ro, t->region.size, directory, t->config->name_);
 		if (n < 0)
 			log_line(CONFIG_LOG_WARNING, "tenant %s: its bindings cannot be written to %s/%s.snapshot: %s",
-				 tenant->config->name_, directory, tenant->config->name_, strerror((int)-n));
+				 t->config->name_, directory, t->config->name_, strerror((int)-n));
 		else
 			log_line(CONFIG_LOG_INFO, "tenant %s: its bindings are in %s/%s.snapshot, %lld bytes",
-				 tenant->config->name_, directory, tenant->config->name_, (long long)n);
+				 t->config->name_, directory, t->config->name_, (long long)n);
 	}
 }
 
@@ -390,30 +327,25 @@ static void
 main_death(struct gateway *g)
 {
 	caps_raise(CAPS_NETWORK);
-	for (uint32_t t = 0; t < g->tenants; t++)
-		device_unroute(&g->tenant[t].device, g->tenant[t].config);
-	for (uint32_t t = 0; t < g->tenants; t++)
-		crew_stop(&g->tenant[t]);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		device_unroute(&t->device, t->config);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		crew_stop(t);
 	caps_raise(CAPS_SIGNAL);
 	ctld_stop(g, false);
 	upgrade_stop(g);
 	if (main_children(g) > 0)
 		main_wait_for_children(g, MAIN_LEAVE);
 	if (main_children(g) > 0) {
-		for (uint32_t t = 0; t < g->tenants; t++)
-			crew_kill(&g->tenant[t]);
+		for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+			crew_kill(t);
 		ctld_stop(g, true);
 		main_wait_for_children(g, MAIN_KILLED);
 	}
 	if (main_children(g) == 0)
 		main_snapshots(g);
 	caps_raise(CAPS_NETWORK);
-	while (g->tenants > 0) {
-		struct tenant *tenant = &g->tenant[--g->tenants];
-
-		store_forget(tenant->config->name_, &tenant->device);
-		tenant_close(tenant);
-	}
+	tenants_close(g);
 	caps_drop();
 	legacy_close(&g->legacy);
 	estate_remove(&g->left);
@@ -433,25 +365,26 @@ main_look_ready(struct gateway *g)
 {
 	if (g->ready || !g->ctld.up)
 		return;
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (!crew_running(&g->tenant[t]))
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (t->stage == TENANT_STAYS && !crew_running(t))
 			return;
 	g->ready = true;
-	for (uint32_t t = 0; t < g->tenants && *g->config->gateway.snapshot_dir.s; t++)
-		snapshot_forget(g->config->gateway.snapshot_dir.s, g->tenant[t].config->name_);
+	for (uint32_t n = 0; n < g->config->tenants && *g->config->gateway.snapshot_dir.s; n++)
+		if (config_has(g->config, n))
+			snapshot_forget(g->config->gateway.snapshot_dir.s, g->config->tenant[n].name_);
 	log_always("ready");
 	notify_send("READY=1");
 }
 
 /* Before it was ever ready: do children die as fast as they are born? */
 static bool
-main_hopeless(const struct gateway *g)
+main_hopeless(struct gateway *g)
 {
 	unsigned most = g->ctld.quick;
 
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (crew_troubles(&g->tenant[t]) > most)
-			most = crew_troubles(&g->tenant[t]);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (t->stage == TENANT_STAYS && crew_troubles(t) > most)
+			most = crew_troubles(t);
 	if (g->ready || most < MAIN_TROUBLES)
 		return false;
 	log_line(CONFIG_LOG_ERROR, "giving up the start: its processes do not stay alive");
@@ -464,9 +397,9 @@ main_restart(struct gateway *g, const struct signalfd_siginfo *info)
 	uint32_t only = info->ssi_code == SI_QUEUE ? (uint32_t)info->ssi_int : 0;
 
 	log_line(CONFIG_LOG_INFO, "restarting the workers one by one");
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (only == 0 || only == t + 1)
-			crew_restart(&g->tenant[t]);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (only == 0 || only == t->number + 1)
+			crew_restart(t);
 }
 
 /* Have every table audited at once. SIGURG, because a nat64d that does not know of it ignores it. */
@@ -474,10 +407,10 @@ static void
 main_audit(struct gateway *g)
 {
 	log_line(CONFIG_LOG_INFO, "auditing the binding tables");
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		publish_audit(&g->tenant[t].publish);
-		for (unsigned w = 0; w < g->tenant[t].config->workers; w++)
-			tenant_ring(&g->tenant[t], w);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		publish_audit(&t->publish);
+		for (unsigned w = 0; w < t->config->workers; w++)
+			tenant_ring(t, w);
 	}
 }
 
@@ -521,12 +454,12 @@ main_tick(struct gateway *g, uint64_t now)
 	next = at < next ? at : next;
 	at = upgrade_tick(g, now);
 	next = at < next ? at : next;
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		at = crew_tick(&g->tenant[t], now);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		at = crew_tick(t, now);
 		next = at < next ? at : next;
-		at = tenant_guard_look(&g->tenant[t], now);
+		at = tenant_guard_look(t, now);
 		next = at < next ? at : next;
-		at = shortage_look(&g->tenant[t].shortage, g->tenant[t].config->name_, &g->tenant[t].region, now);
+		at = shortage_look(&t->shortage, t->config->name_, &t->region, now);
 		next = at < next ? at : next;
 	}
 	if (next == UINT64_MAX)

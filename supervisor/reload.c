@@ -3,8 +3,10 @@
  *
  * All or nothing: the file is read and checked as at the start, then compared key by key with what is in force. If a
  * key differs that shaped something which lasts as long as nat64d (a device's name, an uid), the reload is refused and the
- * key named. What only workers look at is published to them as the next generation of their image. What their table was
- * made for takes a new table, to which they move with what they know (supervisor/shift.h); if one tenant cannot, none does.
+ * key named. Tenants that are new are made first (supervisor/tenants.h). What only workers look at is published to them as
+ * the next generation of their image. What their table was made for takes a new table, to which they move with what they know
+ * (supervisor/shift.h). When all of that is ready it is committed, and who is not named any more leaves; if one cannot, none
+ * does.
  *
  * A pool address that is taken out of the configuration is no longer given out, but stays until its bindings are over or
  * drain-timeout is; then it goes in the same way.
@@ -22,6 +24,7 @@
 #include "supervisor/caps.h"
 #include "supervisor/check.h"
 #include "supervisor/gateway.h"
+#include "supervisor/host.h"
 #include "supervisor/keys.h"
 #include "supervisor/log.h"
 #include "supervisor/notify.h"
@@ -42,75 +45,87 @@ reload_end(struct gateway *g, bool ok, const char *message)
 		notify_send("READY=1");
 }
 
-/* Read and check the file. Returns the new configuration, owned by the caller, or NULL when it was refused. */
+static void
+reload_forget(struct gateway *g)
+{
+	free(g->other);
+	g->other = NULL;
+	g->reload.moving = 0;
+	g->reload.pending = false;
+}
+
+/*
+ * Read the file and check it, by itself and as what follows the configuration in force, whose tenants keep their numbers.
+ * What is wrong is added to problems.
+ */
+static void
+reload_judge(struct gateway *g, struct config *config, struct number_names *names, struct problem_list *problems)
+{
+	const char *none;
+
+	reader_config(config, problems, g->config->gateway.uid_base);
+	config_resolve(config, g->cpus, problems);
+	check_config(config, problems);
+	if (problems->n != 0)
+		return;
+	tenants_names(g, names);
+	none = number_place(config, names, false);
+	if (none) {
+		problem_add(problems, 0, NULL, "[tenant %s] cannot be added: with those that this reload removes there are %u "
+			    "tenants, and there is no room for more; remove some, reload, then add others", none,
+			    CONFIG_MAX_TENANTS);
+		return;
+	}
+	check_reload(config, g->config, problems);
+	host_config(config, g->config, problems);
+}
+
+/* Returns the new configuration, owned by the caller, or NULL when it was refused. */
 static struct config *
 reload_read(struct gateway *g)
 {
 	struct config *config = malloc(sizeof(*config));
+	struct number_names *names = malloc(sizeof(*names));
 	struct problem_list *problems = malloc(sizeof(*problems));
 	char message[400] = "no memory";
+	bool good = false;
 
-	if (config && problems) {
+	if (config && names && problems) {
 		problem_init(problems, g->file);
-		reader_config(config, problems, g->config->gateway.uid_base);
-		config_resolve(config, g->cpus, problems);
-		check_config(config, problems);
-		if (problems->n == 0) {
-			free(problems);
-			return config;
-		}
+		reload_judge(g, config, names, problems);
+		good = problems->n == 0;
 		problem_log(problems);
 		problem_summary(problems, message, sizeof(message));
 		problem_free(problems);
 	}
 	free(problems);
+	free(names);
+	if (good)
+		return config;
 	free(config);
 	reload_end(g, false, message);
 	return NULL;
 }
 
-/* Bring the tenants into the order of those in force. Returns false when they are not the same. */
-static bool
-reload_align(const struct config *old, struct config *new)
-{
-	if (old->tenants != new->tenants)
-		return false;
-	for (uint32_t t = 0; t < old->tenants; t++) {
-		struct config_lines_tenant lines = new->lines.tenant[t];
-		struct config_tenant *swap;
-		uint32_t at = t;
-
-		while (at < new->tenants && strcmp(new->tenant[at].name_, old->tenant[t].name_) != 0)
-			at++;
-		if (at == new->tenants)
-			return false;
-		if (at == t)
-			continue;
-		swap = malloc(sizeof(*swap));
-		if (!swap)
-			return false;
-		*swap = new->tenant[t];
-		new->tenant[t] = new->tenant[at];
-		new->tenant[at] = *swap;
-		free(swap);
-		new->lines.tenant[t] = new->lines.tenant[at];
-		new->lines.tenant[at] = lines;
-	}
-	return true;
-}
-
-/* What reload_compare found: keys by their names, for the operator. */
+/* What was found to be other than before: keys and tenants by their names, for the operator. */
 struct reload_found {
-	char fixed[300], live[300];
+	char fixed[300], live[300], added[200], removed[200];
 	bool differs, table;
 };
 
+/* Add to a list, whose room may end. */
 static void
 reload_note(char *list, size_t size, const char *where, const char *key)
 {
-	size_t n = strlen(list);
+	static const char more[] = ", ...";
+	size_t n = strlen(list), need = strlen(where) + strlen(key) + 3;
 
-	snprintf(list + n, size - n, "%s%s %s", n ? ", " : "", where, key);
+	if (n >= sizeof(more) && strcmp(list + n - strlen(more), more) == 0)
+		return;
+	if (n + need + sizeof(more) > size)
+		snprintf(list + n, size - n, "%s", more);
+	else
+		snprintf(list + n, size - n, "%s%s%s%s", n ? ", " : "", where, *key ? " " : "", key);
 }
 
 /* Compare a section; note the keys that may not change, or may. */
@@ -179,13 +194,15 @@ reload_exchange(struct gateway *g, uint64_t now)
 {
 	struct config *new = g->other;
 
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		struct tenant *tenant = &g->tenant[t];
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		const uint32_t n = t->number;
 
-		tenant->gateway = &new->gateway;
-		tenant->config = &new->tenant[t];
-		if (!reload_leaving_same(&g->config->tenant[t], &new->tenant[t]))
-			tenant->leave_at = now + new->tenant[t].drain_timeout * UINT64_C(1000);
+		t->gateway = &new->gateway;
+		if (!config_has(new, n))
+			continue;
+		t->config = &new->tenant[n];
+		if (config_has(g->config, n) && !reload_leaving_same(&g->config->tenant[n], &new->tenant[n]))
+			t->leave_at = now + new->tenant[n].drain_timeout * UINT64_C(1000);
 	}
 	log_level((enum config_log_level)new->gateway.log_level);
 	bulletin_config(&g->bulletin, new, true);
@@ -197,30 +214,32 @@ reload_exchange(struct gateway *g, uint64_t now)
 static void
 reload_apply(struct gateway *g, uint64_t now)
 {
+	bool others = false;
 	int rc;
 
-	if (g->other)
+	if (g->other) {
 		reload_exchange(g, now);
+		others = tenants_commit(g, now);
+	}
 	g->reload.committed = true;
+	g->reload.deadline = now + RELOAD_PATIENCE;
 	rc = estate_write(g);		/* before the first packet meets what is new */
 	if (rc != 0)
 		log_line(CONFIG_LOG_WARNING, "cannot write %s: %s; after a crash the configuration before this one is compared",
 			 g->left.path, strerror(-rc));
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		struct tenant *tenant = &g->tenant[t];
-
-		if (g->reload.moving & UINT64_C(1) << t) {
-			shift_commit(tenant);
-		} else if (g->reload.changed & UINT64_C(1) << t) {
-			publish_next(&tenant->publish, &g->config->tenant[t]);
-			for (unsigned w = 0; w < tenant->config->workers; w++)
-				tenant_ring(tenant, w);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		if (g->reload.moving & UINT64_C(1) << t->number) {
+			shift_commit(t);
+		} else if (g->reload.changed & UINT64_C(1) << t->number) {
+			publish_next(&t->publish, &g->config->tenant[t->number]);
+			for (unsigned w = 0; w < t->config->workers; w++)
+				tenant_ring(t, w);
 			caps_raise(CAPS_NETWORK);
-			tenant_guard(tenant, NULL);
+			tenant_guard(t, NULL);
 			caps_drop();
 		}
 	}
-	if (g->reload.moving && g->ready)
+	if (others || (g->reload.moving && g->ready))
 		ctld_renew(g);		/* it looks at tables that are no more */
 }
 
@@ -231,58 +250,107 @@ reload_carry(struct gateway *g, uint64_t moving)
 }
 
 static bool
-reload_acknowledged(const struct gateway *g)
+reload_acknowledged(struct gateway *g)
 {
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (!crew_acknowledged(&g->tenant[t], g->tenant[t].publish.image->generation))
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (t->stage == TENANT_STAYS && !crew_acknowledged(t, t->publish.image->generation))
 			return false;
 	return true;
-}
-
-static void
-reload_forget(struct gateway *g)
-{
-	free(g->other);
-	g->other = NULL;
-	g->reload.moving = 0;
-	g->reload.pending = false;
 }
 
 /* It is over. */
 static void
 reload_finish(struct gateway *g, bool ok, const char *message, uint64_t now)
 {
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (g->reload.moving & UINT64_C(1) << t)
-			carry_done(&g->tenant[t], ok, now);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (g->reload.moving & UINT64_C(1) << t->number)
+			carry_done(t, ok, now);
 	reload_forget(g);
 	reload_end(g, ok, message);
 }
 
-/* Make all that tenants need who get a new table. Returns false when something is in the way, which has been said. */
+/* It will not be. What was made for it goes, which takes until a later reload_tick. */
+static void
+reload_give_up(struct gateway *g, uint64_t now)
+{
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		shift_abort(t, g->reload.wrong, now);
+	tenants_revoke(g, now);
+}
+
+/* Make all that tenants need who get a new table. Returns false, with g->reload.why, when something is in the way. */
 static bool
 reload_prepare(struct gateway *g, uint64_t now)
 {
-	char why[256], message[400];
+	char why[256];
 	int rc = 0;
 
 	caps_raise(CAPS_NETWORK | CAPS_STEER);
-	for (uint32_t t = 0; t < g->tenants && rc == 0; t++) {
-		if (!(g->reload.moving & UINT64_C(1) << t))
+	for (struct tenant *t = gateway_next(g, 0); t && rc == 0; t = gateway_next(g, t->number + 1)) {
+		if (!(g->reload.moving & UINT64_C(1) << t->number))
 			continue;
-		rc = shift_prepare(&g->tenant[t], &g->other->tenant[t], now, why, sizeof(why));
+		rc = shift_prepare(t, &g->other->tenant[t->number], now, why, sizeof(why));
 		if (rc != 0)
-			snprintf(message, sizeof(message), "[tenant %s] %s%s%s; nothing was changed",
-				 g->other->tenant[t].name_, why, rc == -EEXIST ? "" : ": ",
-				 rc == -EEXIST ? "" : strerror(-rc));
+			snprintf(g->reload.why, sizeof(g->reload.why), "[tenant %s] %s%s%s", t->config->name_, why,
+				 rc == -EEXIST ? "" : ": ", rc == -EEXIST ? "" : strerror(-rc));
 	}
 	caps_drop();
-	if (rc == 0)
+	return rc == 0;
+}
+
+/* New tenants come first; when they are at work, the others move. Returns whether that stage is over. */
+static bool
+reload_joined(struct gateway *g, uint64_t now)
+{
+	int rc = tenants_join(g, now, g->reload.why, sizeof(g->reload.why));
+
+	if (rc > 0)
+		return false;
+	g->reload.joining = false;
+	if (rc < 0 || !reload_prepare(g, now)) {
+		g->reload.wrong = g->reload.why;
+		reload_give_up(g, now);
 		return true;
-	for (uint32_t t = 0; t < g->tenants; t++)
-		shift_abort(&g->tenant[t], "", now);
-	reload_finish(g, false, message, now);
-	return false;
+	}
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (g->reload.moving & UINT64_C(1) << t->number)
+			shift_begin(t, now);
+	return true;
+}
+
+/* Compare tenant n of g->other with what is in force. */
+static void
+reload_compare_tenant(struct gateway *g, uint32_t n, struct reload_found *found)
+{
+	const struct config_tenant *old = &g->config->tenant[n], *new = &g->other->tenant[n];
+	const bool was = config_has(g->config, n), is = config_has(g->other, n), any = found->differs;
+	char where[64];
+
+	snprintf(where, sizeof(where), "[tenant %s]", is ? new->name_ : old->name_);
+	if (was != is) {
+		reload_note(is ? found->added : found->removed, sizeof(found->added), where, "");
+		found->differs = true;
+	}
+	if (!was || !is)
+		return;
+	found->differs = found->table = false;
+	reload_compare(found, "tenant", where, old, new);
+	if (found->differs)
+		g->reload.changed |= UINT64_C(1) << n;
+	if (found->table || !reload_leaving_same(old, new) || g->tenant[n].carry.wanted != g->tenant[n].absent)
+		g->reload.moving |= UINT64_C(1) << n;
+	found->differs = found->differs || any;
+}
+
+/* One part of what is said when it is done. */
+static void
+reload_say(struct gateway *g, const char *what, const char *list)
+{
+	char *message = g->reload.message;
+	size_t n = strlen(message);
+
+	if (*list)
+		snprintf(message + n, sizeof(g->reload.message) - n, "%s%s %s", n ? "; " : "", what, list);
 }
 
 /* Compare g->other with what is in force, and begin to make it so. */
@@ -290,43 +358,30 @@ static void
 reload_go(struct gateway *g, uint64_t now)
 {
 	struct reload_found found = { .differs = false };
-	struct config *new = g->other;
-	char message[400], where[64];
+	char message[400];
 
-	reload_compare(&found, "gateway", "[gateway]", &g->config->gateway, &new->gateway);
+	reload_compare(&found, "gateway", "[gateway]", &g->config->gateway, &g->other->gateway);
 	g->reload.changed = g->reload.moving = 0;
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		const struct config_tenant *old = &g->config->tenant[t];
-		bool any = found.differs;
-
-		found.differs = found.table = false;
-		snprintf(where, sizeof(where), "[tenant %s]", new->tenant[t].name_);
-		reload_compare(&found, "tenant", where, old, &new->tenant[t]);
-		if (found.differs)
-			g->reload.changed |= UINT64_C(1) << t;
-		if (found.table || !reload_leaving_same(old, &new->tenant[t]) ||
-		    g->tenant[t].carry.wanted != g->tenant[t].absent)
-			g->reload.moving |= UINT64_C(1) << t;
-		found.differs = found.differs || any;
-	}
+	for (uint32_t n = 0; n < CONFIG_MAX_TENANTS; n++)
+		reload_compare_tenant(g, n, &found);
 	if (*found.fixed) {
 		reload_forget(g);
 		snprintf(message, sizeof(message), "%s needs a restart of nat64d; nothing was changed", found.fixed);
 		reload_end(g, false, message);
 		return;
 	}
-	if (!reload_prepare(g, now))
-		return;
+	if (!*g->reload.message) {
+		reload_say(g, "added", found.added);
+		reload_say(g, "removed", found.removed);
+		reload_say(g, "changed", found.live);
+	}
 	if (!*g->reload.message)
-		snprintf(g->reload.message, sizeof(g->reload.message), "%s%s",
-			 found.differs ? "changed " : "nothing has changed", found.live);
-	g->reload.pending = true;
-	g->reload.committed = false;
+		snprintf(g->reload.message, sizeof(g->reload.message), "nothing has changed");
+	g->reload.pending = g->reload.joining = true;
+	g->reload.committed = g->reload.noted = false;
 	g->reload.wrong = NULL;
-	g->reload.deadline = now + RELOAD_PATIENCE;
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (g->reload.moving & UINT64_C(1) << t)
-			shift_begin(&g->tenant[t], now);
+	if (!*found.added)
+		reload_joined(g, now);
 }
 
 void
@@ -348,13 +403,9 @@ reload_begin(struct gateway *g, uint64_t now)
 	g->other = reload_read(g);
 	if (!g->other)
 		return;
-	if (!reload_align(g->config, g->other)) {
-		reload_forget(g);
-		reload_end(g, false, "adding, removing or renaming a tenant needs a restart of nat64d; nothing was changed");
-		return;
-	}
-	for (uint32_t t = 0; t < g->tenants; t++)
-		reload_leave(&g->other->tenant[t], &g->config->tenant[t]);
+	for (uint32_t n = 0; n < g->other->tenants; n++)
+		if (config_has(g->other, n) && config_has(g->config, n))
+			reload_leave(&g->other->tenant[n], &g->config->tenant[n]);
 	g->reload.message[0] = '\0';
 	reload_go(g, now);
 }
@@ -365,24 +416,28 @@ reload_move(struct gateway *g, uint64_t now)
 {
 	unsigned moving = 0, full = 0;
 
-	for (uint32_t t = 0; t < g->tenants; t++) {
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
 		enum shift_phase phase;
 
-		if (!(g->reload.moving & UINT64_C(1) << t))
+		if (!(g->reload.moving & UINT64_C(1) << t->number))
 			continue;
-		phase = shift_tick(&g->tenant[t], now);
-		if (g->tenant[t].shift.wrong && !g->reload.wrong)
-			g->reload.wrong = g->tenant[t].shift.wrong;
-		if (g->reload.wrong)
-			shift_abort(&g->tenant[t], g->reload.wrong, now);
-		moving += g->tenant[t].shift.phase != SHIFT_NONE;
+		phase = shift_tick(t, now);
+		if (t->shift.wrong && !g->reload.wrong)
+			g->reload.wrong = t->shift.wrong;
+		moving += t->shift.phase != SHIFT_NONE;
 		full += phase == SHIFT_FULL;
 	}
-	if (!g->reload.committed && !g->reload.wrong && full == moving) {
-		reload_apply(g, now);
+	if (g->reload.committed)
 		return moving == 0;
+	if (!g->reload.wrong && full == moving) {
+		if (g->other && tenants_route(g, g->reload.why, sizeof(g->reload.why)) != 0)
+			g->reload.wrong = g->reload.why;
+		else
+			reload_apply(g, now);
 	}
-	return moving == 0;
+	if (g->reload.wrong)
+		reload_give_up(g, now);
+	return moving == 0 && (g->reload.committed || g->reload.wrong);
 }
 
 /*
@@ -417,33 +472,30 @@ reload_look(struct gateway *g, uint64_t now)
 	uint64_t next = UINT64_MAX;
 	char said[200];
 
-	for (uint32_t t = 0; t < g->tenants && !g->reload.pending && g->ready; t++) {
-		bool left = reload_left(&g->tenant[t], now, &next, said);
+	for (struct tenant *t = gateway_next(g, 0); t && !g->reload.pending && g->ready; t = gateway_next(g, t->number + 1)) {
+		bool left = reload_left(t, now, &next, said);
 
-		if (!left && !carry_look(&g->tenant[t], now, said))
+		if (!left && !carry_look(t, now, said))
 			continue;
 		g->other = malloc(sizeof(*g->other));
 		if (!g->other)
 			return now + RELOAD_QUIET;
 		*g->other = *g->config;
 		if (left)
-			g->other->tenant[t].leaving_.n = 0;
+			g->other->tenant[t->number].leaving_.n = 0;
 		snprintf(g->reload.message, sizeof(g->reload.message), "%s", said);
 		reload_go(g, now);
 	}
 	return next;
 }
 
-uint64_t
-reload_tick(struct gateway *g, uint64_t now)
+/* Nothing is on the way any more: say how it ended. Returns when to look again, or 0: it is over. */
+static uint64_t
+reload_over(struct gateway *g, uint64_t now)
 {
-	if (!g->reload.pending)
-		return reload_look(g, now);
-	if (!reload_move(g, now))
-		return now + RELOAD_STEP;
-	if (g->reload.wrong) {
-		char message[200];
+	char message[400];
 
+	if (g->reload.wrong) {
 		snprintf(message, sizeof(message), "%s; nothing was changed", g->reload.wrong);
 		reload_finish(g, false, message, now);
 	} else if (reload_acknowledged(g)) {
@@ -459,8 +511,25 @@ reload_tick(struct gateway *g, uint64_t now)
 	} else {
 		return now + RELOAD_LOOK;
 	}
-	for (uint32_t t = 0; t < g->tenants; t++)
-		g->tenant[t].leave_quiet = now;
+	return 0;
+}
+
+uint64_t
+reload_tick(struct gateway *g, uint64_t now)
+{
+	uint64_t next;
+
+	if (!g->reload.pending)
+		return reload_look(g, now);
+	if (g->reload.joining && !reload_joined(g, now))
+		return now + RELOAD_STEP;
+	if (!reload_move(g, now) || tenants_tick(g, now))
+		return now + RELOAD_STEP;
+	next = reload_over(g, now);
+	if (next > 0)
+		return next;
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		t->leave_quiet = now;
 	if (g->reload.again) {
 		g->reload.again = false;
 		reload_begin(g, now);

@@ -11,18 +11,21 @@ struct gateway;
 
 struct reload {
 	bool pending;			/* under way */
+	bool joining;			/* tenants are being added; those that are to move have not begun */
+	bool noted;			/* all that were made for it are in the estate */
 	bool committed;			/* g->config is the new one */
 	bool again;			/* asked for once more meanwhile */
 	uint64_t changed, moving;	/* bit t: tenant t has other values; needs a new table for them */
 	const char *wrong;		/* why it will not be; NULL: it will */
+	char why[400];			/* room for that */
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: when to stop waiting for acknowledgements */
 	char message[400];		/* what will be said when it is done; empty: nobody has asked */
 };
 
 /*
  * Read the file again. Every problem is logged; a key that only a restart can change is refused by name, and then
- * nothing changes. Otherwise the new values are published to the workers. The outcome goes to the log and to the status
- * region, at the latest by a later reload_tick.
+ * nothing changes. Otherwise tenants come and go, and the new values are published to the workers. The outcome goes to the log
+ * and to the status region, at the latest by a later reload_tick.
  */
 void reload_begin(struct gateway *g, uint64_t now);
 

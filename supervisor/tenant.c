@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -179,6 +180,26 @@ tenant_device(struct tenant *t, const struct legacy_share *share, char *why, siz
 	return rc;
 }
 
+/* A device of its own, with its routes or without. */
+static int
+tenant_device_new(struct tenant *t, const struct legacy_share *share, char *why, size_t size)
+{
+	struct config_tenant *bare = share->unrouted ? malloc(sizeof(*bare)) : NULL;
+	int rc;
+
+	if (share->unrouted && !bare) {
+		snprintf(why, size, "cannot make a device");
+		return -ENOMEM;
+	}
+	if (bare) {
+		*bare = *t->config;
+		bare->routes = false;
+	}
+	rc = device_open(&t->device, bare ? bare : t->config, t->gateway->run_dir.s, why, size);
+	free(bare);
+	return rc;
+}
+
 int
 tenant_open(struct tenant *t, struct legacy_share *share, const char *directory, char *why, size_t size)
 {
@@ -205,7 +226,7 @@ tenant_open(struct tenant *t, struct legacy_share *share, const char *directory,
 	if (rc == 0 && t->device.queues > 0)
 		rc = tenant_device(t, share, why, size);
 	else if (rc == 0)
-		rc = device_open(&t->device, t->config, t->gateway->run_dir.s, why, size);
+		rc = tenant_device_new(t, share, why, size);
 	if (rc != 0) {
 		tenant_close(t);
 		return rc;

@@ -19,8 +19,21 @@ struct estate_file;
 struct estate_tenant;
 struct legacy_share;
 
+/* Where a tenant is in its life; supervisor/tenants.h draws it. */
+enum tenant_stage {
+	TENANT_NONE,			/* there is none: the number is free, and nothing else here means anything */
+	TENANT_MADE,			/* to be added by a reload: all is there but its routes and its workers */
+	TENANT_JOINS,			/* and its workers come */
+	TENANT_STAYS,			/* in force */
+	TENANT_LEAVES,			/* not any more, or not after all: its workers are to leave */
+	TENANT_GONE,			/* they have left */
+};
+
 struct tenant {
-	uint32_t number;
+	uint32_t number;		/* its own as long as it is not TENANT_NONE */
+	enum tenant_stage stage;
+	bool routed;			/* JOINS: it has its routes */
+	uint64_t leave_by;		/* ms of CLOCK_MONOTONIC: JOINS: its workers work by then; LEAVES: or are killed */
 	const struct config_tenant *config;	/* in force; replaced by a reload */
 	const struct config_gateway *gateway;	/* likewise */
 	struct bulletin *bulletin;

@@ -50,6 +50,8 @@ text_config(FILE *out, const struct config *config)
 {
 	text_gateway(out, &config->gateway);
 	for (uint32_t t = 0; t < config->tenants; t++) {
+		if (!config_has(config, t))
+			continue;
 		fprintf(out, "\n");
 		text_tenant(out, &config->tenant[t]);
 	}

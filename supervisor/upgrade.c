@@ -216,12 +216,12 @@ upgrade_execute(struct gateway *g)
 
 /* Have all children of the old nat64d been replaced, and do the new ones work? */
 static bool
-upgrade_rolled(const struct gateway *g)
+upgrade_rolled(struct gateway *g)
 {
 	if (g->upgrade.moving && g->reload.pending)
 		return false;
-	for (uint32_t t = 0; t < g->tenants; t++)
-		if (g->tenant[t].crew.restart > 0 || !crew_running(&g->tenant[t]))
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		if (t->crew.restart > 0 || !crew_running(t))
 			return false;
 	return g->ctld.up && !g->ctld.renew;
 }
@@ -328,14 +328,11 @@ upgrade_take(struct gateway *g, const struct estate *e)
 	if (upgrade_bulletin(g, &e->gateway, foreign) != 0)
 		return "the status memory cannot be taken over";
 	for (uint32_t t = 0; t < e->tenants; t++) {
-		struct tenant *tenant = &g->tenant[t];
+		struct tenant *tenant;
 
-		tenant->number = t;
-		tenant->config = &g->config->tenant[t];
-		tenant->gateway = &g->config->gateway;
-		tenant->bulletin = &g->bulletin;
-		tenant->left = &g->left;
-		tenant->program = g->worker_program;
+		if (!estate_has(e, t))
+			continue;
+		tenant = tenants_adopt(g, t);
 		if (tenant_adopt(tenant, &e->tenant[t], foreign) != 0)
 			return foreign ? "a tenant's memory is laid out otherwise, and does not say how" :
 					 "a tenant's memory cannot be taken over";
@@ -344,7 +341,6 @@ upgrade_take(struct gateway *g, const struct estate *e)
 		if (foreign)
 			bulletin_device(&g->bulletin, t, tenant->device.name, tenant->device.offload);
 		tenant_recall(tenant, &g->config->tenant[t]);
-		g->tenants++;
 	}
 	g->ready = true;
 	return NULL;
@@ -373,18 +369,18 @@ upgrade_move(struct gateway *g, uint64_t now)
 	int rc = 0;
 
 	caps_raise(CAPS_NETWORK | CAPS_STEER);
-	for (uint32_t t = 0; t < g->tenants && rc == 0; t++)
-		rc = shift_prepare(&g->tenant[t], g->tenant[t].config, now, why, sizeof(why));
+	for (struct tenant *t = gateway_next(g, 0); t && rc == 0; t = gateway_next(g, t->number + 1))
+		rc = shift_prepare(t, t->config, now, why, sizeof(why));
 	caps_drop();
 	if (rc != 0) {
-		for (uint32_t t = 0; t < g->tenants; t++)
-			shift_abort(&g->tenant[t], "", now);
+		for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+			shift_abort(t, "", now);
 		snprintf(wrong, sizeof(wrong), "%s: %s", why, strerror(-rc));
 		return wrong;
 	}
-	for (uint32_t t = 0; t < g->tenants; t++) {
-		shift_begin(&g->tenant[t], now);
-		all |= UINT64_C(1) << t;
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
+		shift_begin(t, now);
+		all |= UINT64_C(1) << t->number;
 	}
 	reload_carry(g, all);
 	return NULL;
@@ -398,8 +394,8 @@ upgrade_roll(struct gateway *g, uint64_t now)
 	log_line(CONFIG_LOG_INFO, "nat64d %s has taken over from %s; replacing all processes%s", NAT64_VERSION, g->upgrade.from,
 		 g->upgrade.moving ? ", and all tables, for they are laid out otherwise" : "");
 	caps_raise(CAPS_NETWORK);
-	for (uint32_t t = 0; t < g->tenants; t++)
-		tenant_guard(&g->tenant[t], NULL);	/* the one before may not have known of it */
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		tenant_guard(t, NULL);	/* the one before may not have known of it */
 	caps_drop();
 	wrong = g->upgrade.moving ? upgrade_move(g, now) : NULL;
 	if (wrong)
@@ -407,13 +403,13 @@ upgrade_roll(struct gateway *g, uint64_t now)
 	bulletin_heir(&g->bulletin, g->config);
 	g->upgrade.rolling = true;
 	g->upgrade.deadline = now + UPGRADE_ROLL;
-	for (uint32_t t = 0; t < g->tenants; t++)
-		bulletin_spares(&g->bulletin, t, 0);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		bulletin_spares(&g->bulletin, t->number, 0);
 	if (g->upgrade.moving)
 		return NULL;		/* then nat64-ctld is replaced when there are tables that a new one can read */
 	ctld_renew(g);
-	for (uint32_t t = 0; t < g->tenants; t++)
-		crew_restart(&g->tenant[t]);
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+		crew_restart(t);
 	return NULL;
 }
 

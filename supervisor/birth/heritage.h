@@ -40,7 +40,7 @@
 #define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
 #define HERITAGE_QUEUES4 80		/* worker: 80 + w: likewise, on the second device */
 #define HERITAGE_QUEUES_OF(leg) ((leg) == 0 ? HERITAGE_QUEUES : HERITAGE_QUEUES4)
-#define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of tenant t, O_RDONLY */
+#define HERITAGE_REGION 96		/* worker: the region, O_RDWR; ctl: 96 + 2 t: region of its tenant t, O_RDONLY */
 #define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
 #define HERITAGE_OLD 98			/* worker, with old_size: the region before, O_RDONLY */
 
@@ -64,6 +64,7 @@ struct heritage {
 	uint32_t tenants;		/* ctl */
 	uint32_t listeners;		/* ctl: HTTP listeners at HERITAGE_METRICS */
 	uint32_t log_level;		/* enum config_log_level */
+	uint32_t number[CONFIG_MAX_TENANTS];	/* ctl: of its tenant t, whose number in struct status it is; rising */
 	uint64_t region_size[CONFIG_MAX_TENANTS];	/* worker: [0] */
 	uint64_t old_size;		/* worker: of a region whose bindings shall be brought over; 0: none */
 	uint32_t old_lasting;		/* worker: of them only established TCP sessions */

@@ -145,9 +145,13 @@ scenarios()
 	scenario '5 a poison packet is dropped once, kept, never replayed' 105-poison
 	scenario '5 a stuck worker is replaced, nothing lost' 106-stuck
 	scenario '5 other pools, prefixes, workers by a reload: nothing lost or twice' 121-new-table
+	scenario '5 tenants come and go by a reload: nothing lost in another one' 122-tenants
+	scenario '5 64 tenants' 123-many-tenants
 	scenario '6 nat64d killed, workers live: taken over' 126-supervisor
 	scenario '6 all killed at once: bindings, sessions, counts stay' 127-all-killed
 	scenario '6 killed at random moments, again and again' 128-killed-often
+	part '6 killed in the middle of reloads that add and remove tenants' '0 failed' reloads "$last" \
+		env B="$built" tests/stress/reloads.sh "$(pick 300 20)"
 	scenario '6 what is old, damaged or a trap is refused' 129-stale-state
 	scenario '5 a worker dies at every start: the others carry its shards' 108-carried
 	scenario '8 a reboot keeps established TCP, refuses what is damaged' 137-reboot

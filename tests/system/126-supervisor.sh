@@ -99,6 +99,23 @@ live_key()
 	taken_over
 }
 
+# One worker less by a reload: the queue that is closed a moment later is not missed.
+fewer_workers()
+{
+	talk
+	WORKERS=1 config
+	exits 0 ctl reload
+	remember
+	kill_nat64d
+	gateway_start
+	grep -q 'goes on with the bindings' "$T/gateway-nat64d.log"
+	[ "$(talk)" = "$1" ]
+	config
+	exits 0 ctl reload
+	wait_for 5 running 2
+	[ "$(talk)" = "$1" ]
+}
+
 # there FILE - every binding in it is there, but for those of pings, which may be over
 there()
 {
@@ -345,6 +362,7 @@ check 'and once more' under_load "$port"
 check 'killed during the take-over, ten times' in_the_middle "$port"
 check 'an upgrade still works' still_upgrades
 check 'killed, and nat64.ini was edited meanwhile' live_key
+check 'killed after a reload took a worker away' fewer_workers "$port"
 check 'killed with one of the workers' one_missing "$port"
 check 'killed, and keys that shape the table were edited meanwhile' table_keys "$port"
 check 'killed, and addresses and ports were taken out meanwhile' fewer_ports "$port"

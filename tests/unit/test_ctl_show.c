@@ -546,6 +546,23 @@ hostile_region(void **state)
 	}
 }
 
+/* A tenant is shown with what the supervisor says under its number, wherever it stands among ours. */
+static void
+numbers(void **state)
+{
+	(void)state;
+	raise_world(0);
+	status.tenant[7] = status.tenant[0];
+	snprintf(status.tenant[7].name, sizeof(status.tenant[7].name), "seventh");
+	snprintf(status.tenant[0].name, sizeof(status.tenant[0].name), "nobody");
+	view.number[0] = 7;
+	assert_string_equal(request("csv show tenants"), "ok\n");
+	assert_non_null(strstr(text, "\nseventh,"));
+	assert_null(strstr(text, "nobody"));
+	view.number[0] = 0;
+	raze_world();
+}
+
 int
 main(void)
 {
@@ -553,6 +570,7 @@ main(void)
 		cmocka_unit_test(fields_are_those_of_the_contract), cmocka_unit_test(bindings_and_sessions), cmocka_unit_test(subscribers_in_order),
 		cmocka_unit_test(late_rows_are_aligned), cmocka_unit_test(sums), cmocka_unit_test(config_line_by_line), cmocka_unit_test(words_that_are_wrong),
 		cmocka_unit_test(attention), cmocka_unit_test(audits), cmocka_unit_test(metrics), cmocka_unit_test(hostile_region),
+		cmocka_unit_test(numbers),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

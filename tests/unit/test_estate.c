@@ -1,4 +1,4 @@
-// links: supervisor/estate.o supervisor/netns.o supervisor/caps.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih -lcap-ng
+// links: supervisor/estate.o supervisor/number.o supervisor/netns.o supervisor/caps.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih -lcap-ng
 /*
  * test_estate.c - what a nat64d leaves to the next: read back whole, by its neighbours in time too, and damaged never
  */
@@ -52,7 +52,7 @@ prepare(void **state)
 	gateway.listeners = 1;
 	gateway.metrics[0] = gateway.control;
 	gateway.ctld.pid = getpid();
-	gateway.tenants = 1;
+	t->stage = TENANT_STAYS;
 	t->config = &gateway.config->tenant[0];
 	if (region_open(&t->region, t->config, directory) != 0)
 		return -1;
@@ -201,6 +201,85 @@ moving(void **state)
 	names("blue.region", HERITAGE_KIN);
 }
 
+/* The estate as it is written now, to be given to estate_forget. */
+static struct estate *
+written(void)
+{
+	struct estate *e;
+
+	assert_int_equal(estate_write(&gateway), 0);
+	assert_null(estate_read(gateway.left.fd, &e));
+	return e;
+}
+
+/* Numbers that nobody has stay empty; who is named is who has processes, whatever is in force. */
+static void
+holes(void **state)
+{
+	struct tenant *blue = &gateway.tenant[0], *green = &gateway.tenant[5];
+	struct config_tenant *coming = calloc(1, sizeof(*coming));
+	struct estate *e;
+
+	(void)state;
+	*coming = gateway.config->tenant[0];
+	snprintf(coming->name_, sizeof(coming->name_), "green");
+	snprintf(coming->device.s, sizeof(coming->device.s), "green");
+	*green = *blue;
+	green->number = 5;
+	green->config = coming;
+	for (enum tenant_stage stage = TENANT_MADE; stage <= TENANT_LEAVES; stage++) {
+		if (stage == TENANT_STAYS)
+			continue;
+		green->stage = stage;		/* on its way in or out: not in g->config, but named */
+		e = written();
+		assert_int_equal(e->tenants, 6);
+		assert_int_equal(e->config.tenants, 6);
+		for (uint32_t n = 0; n < 6; n++)
+			assert_int_equal(estate_has(e, n), n == 0 || n == 5);
+		assert_string_equal(e->config.tenant[0].name_, "blue");
+		assert_string_equal(e->config.tenant[5].name_, "green");
+		assert_string_equal(e->config.tenant[5].device.s, "green");
+		assert_true(e->child[ESTATE_WORKER(5, 1)] == orphan_word(getppid()));
+		assert_true(estate_keep(e, true));
+		assert_true(estate_keep(e, false));
+		estate_forget(e);
+	}
+	blue->stage = TENANT_NONE;		/* the first one is gone: the other one's number is what it was */
+	e = written();
+	assert_int_equal(e->tenants, 6);
+	assert_false(estate_has(e, 0));
+	assert_string_equal(e->config.tenant[5].name_, "green");
+	assert_true(e->child[ESTATE_WORKER(0, 1)] == 0);
+	estate_forget(e);
+	blue->stage = TENANT_STAYS;
+	green->stage = TENANT_GONE;
+	e = written();
+	assert_int_equal(e->tenants, 1);
+	estate_forget(e);
+	green->stage = TENANT_NONE;
+	free(coming);
+	estate_forget(written());
+}
+
+/* A device has the queues of the workers before until those of the configuration in force have settled; they are not named. */
+static void
+narrowing(void **state)
+{
+	struct device *d = &gateway.tenant[0].device;
+	struct estate *e;
+
+	(void)state;
+	d->queue[2] = gateway.control;
+	d->queues = 3;
+	e = written();
+	assert_int_equal(e->tenant[0].queues, 2);
+	assert_int_equal(e->tenant[0].queue[1], gateway.control);
+	assert_int_equal(e->tenant[0].queue[2], -1);
+	estate_forget(e);
+	d->queues = 2;
+	estate_forget(written());
+}
+
 /* Is a file with these bytes refused? Otherwise it must be in order, for whatever reads it from here on. */
 static const char *
 judged(const void *file, size_t size)
@@ -218,6 +297,9 @@ judged(const void *file, size_t size)
 	assert_true(e->gateway.listeners <= ESTATE_LISTENERS);
 	assert_non_null(memchr(e->gateway.boot, 0, sizeof(e->gateway.boot)));
 	for (uint32_t t = 0; t < e->tenants; t++) {
+		assert_int_equal(estate_has(e, t), config_has(&e->config, t));
+		if (!estate_has(e, t))
+			continue;
 		assert_in_range(e->tenant[t].queues, 1, CONFIG_MAX_WORKERS);
 		assert_true(e->tenant[t].spares <= ESTATE_SPARES);
 		assert_non_null(memchr(e->tenant[t].region, 0, sizeof(e->tenant[t].region)));
@@ -362,6 +444,16 @@ other_versions(void **state)
 	summed(h, h->size);
 	refused(h, h->size, "contradicts itself");
 	h->tenants.n = 1;
+	file = (char *)h + h->tenants.at;
+	memcpy(file, "gone", 5);		/* one name in the text, another one here */
+	summed(h, h->size);
+	refused(h, h->size, "contradicts itself");
+	memset(file, 0, 5);
+	summed(h, h->size);
+	refused(h, h->size, "contradicts itself");
+	memcpy(file, "blue", 5);
+	summed(h, h->size);
+	assert_null(judged(h, h->size));
 	h->text.size = 3;
 	summed(h, h->size);
 	refused(h, h->size, "configuration in it");
@@ -430,7 +522,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(moving), cmocka_unit_test(strangers),
+		cmocka_unit_test(read_back), cmocka_unit_test(noted), cmocka_unit_test(kept), cmocka_unit_test(moving),
+		cmocka_unit_test(holes), cmocka_unit_test(narrowing), cmocka_unit_test(strangers),
 		cmocka_unit_test(every_bit), cmocka_unit_test(every_byte), cmocka_unit_test(other_versions),
 		cmocka_unit_test(two_legs),
 	};

@@ -126,6 +126,18 @@ told(void **state)
 	bulletin_spares(&b, 0, 3);
 	bulletin_steering(&b, 0, STATUS_steering_refused, "no rights");
 	assert_string_equal(s->tenant[0].device, "blue0");
+	config.tenants = 6;			/* another one, with a number behind a gap */
+	config.tenant[5] = config.tenant[0];
+	snprintf(config.tenant[5].name_, sizeof(config.tenant[5].name_), "green");
+	bulletin_config(&b, &config, false);
+	assert_string_equal(s->tenant[5].name, "green");
+	assert_string_equal(s->tenant[1].name, "");
+	bulletin_worker(&b, 5, 2, 99, STATUS_running);
+	bulletin_forget(&b, 5);
+	assert_string_equal(s->tenant[5].name, "");
+	assert_int_equal(s->tenant[5].worker[2].pid, 0);
+	assert_int_equal(s->sequence % 2, 0);
+	config.tenants = 1;
 	assert_int_equal(s->tenant[0].worker[1].pid, 77);
 	assert_int_equal(s->tenant[0].worker[1].state, STATUS_running);
 	assert_int_equal(s->tenant[0].worker[1].restarts[STATUS_sigsegv], 2);
