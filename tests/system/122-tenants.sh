@@ -183,10 +183,10 @@ in_the_way()
 	ip -n "n64t-$$-gateway" addr add 198.51.100.21/32 dev lo
 	refused '198.51.100.21 is this host'
 	ip -n "n64t-$$-gateway" addr del 198.51.100.21/32 dev lo
-	ip -n "n64t-$$-gateway" route add unreachable 198.51.100.24/30
-	MORE='pool = 198.51.100.24/30' tenants lab green blue
-	refused '[tenant blue] there is a route to 198.51.100.24/30 already'
-	ip -n "n64t-$$-gateway" route del unreachable 198.51.100.24/30
+	ip -n "n64t-$$-gateway" route add unreachable 198.51.100.32/30
+	MORE='pool = 198.51.100.32/30' tenants lab green blue
+	refused '[tenant blue] there is a route to 198.51.100.32/30 already'
+	ip -n "n64t-$$-gateway" route del unreachable 198.51.100.32/30
 	MORE='device = blue' tenants lab green
 	refused 'blue is the device of [tenant blue] until that is gone'
 	MORE='pool = 198.51.100.16/31' tenants blue lab
