@@ -190,10 +190,10 @@ deaths()
 {
 	local i pid
 
-	"$B/tests/stress/flood" "/run/netns/n64t-$$-blue" "/run/netns/n64t-$$-server" "$SERVER" 9 5000 3 >"$T/flood" 2>&1 &
+	"$B/tests/stress/flood" "/run/netns/n64t-$$-blue" "/run/netns/n64t-$$-server" "$SERVER" 9 5000 2 >"$T/flood" 2>&1 &
 	echo $! >"$T/flood.pid"
 	sleep 0.5
-	for i in {1..4}; do
+	for i in {1..3}; do
 		pid=$(ctl --json show workers | pick "[w['pid'] for w in d['workers'] if w['tenant'] == 'blue'][$i % 2]")
 		kill -9 "$pid"
 		sleep 0.3
@@ -432,7 +432,7 @@ spoofed()
 
 places
 mkdir "$T/www"
-head -c 20000000 /dev/urandom >"$T/www/file"
+head -c 8000000 /dev/urandom >"$T/www/file"
 start server python3 -m http.server --directory "$T/www" 80
 wait_for 5 listening server 80
 echo_server server 203.0.113.2 7
@@ -445,10 +445,8 @@ check 'wrong namespaces are named' wrong
 begin
 check 'a device on each side, and its routes' devices
 check 'it is told' told
-for size in 56 1452; do
-	check "blue: echo of $size bytes" echo_of blue $size
-	check "green: echo of $size bytes" echo_of green $size
-done
+check 'blue: echo' echo_of blue 1452
+check 'green: echo' echo_of green 56
 check 'the same host and port of both' same_host
 check 'inbound' inbound
 check 'traceroute' hops
@@ -469,7 +467,6 @@ check 'an upgrade' upgraded
 check 'three workers' reloaded 3
 check 'one worker' reloaded 1
 check 'a larger pool' pool
-check 'law 1' law1
 check 'another namespace after a crash' moved
 check 'law 1' law1
 check 'a stop leaves nothing anywhere' stopped
