@@ -62,17 +62,18 @@ select_bit(uint64_t word, unsigned rank)
 	return (unsigned)__builtin_ctzll(word);
 }
 
-/* A rank below count. */
+/* A rank below count: the one of this draw. */
 static uint32_t
-draw_rank(struct shard *s, const uint8_t port_key[16], uint32_t count)
+rank_of(const struct shard *s, const uint8_t port_key[16], uint64_t draws, uint32_t count)
 {
-	uint64_t draw[2] = { s->number, s->head->draws++ };
+	uint64_t draw[2] = { s->number, draws };
 
 	return (uint32_t)((hash_words(port_key, draw, 2) >> 32) * count >> 32);
 }
 
-uint32_t
-pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16])
+/* The slot of a free port, as this draw has it. */
+static uint32_t
+any(const struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16], uint64_t draws)
 {
 	const struct shard_pool *pool = shard_pool(s, address, proto);
 	uint32_t free = pool->free, groups = (s->l->blocks_per_shard + SHARD_GROUP_WORDS - 1) / SHARD_GROUP_WORDS;
@@ -80,7 +81,7 @@ pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const
 
 	if (free == 0)
 		return POOL_NONE;
-	rank = draw_rank(s, port_key, free);
+	rank = rank_of(s, port_key, draws, free);
 	while (group < groups && rank >= pool->group_free[group])
 		rank -= pool->group_free[group++];
 	for (word = group * SHARD_GROUP_WORDS; word < words; word++) {
@@ -92,6 +93,12 @@ pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const
 		rank -= count;
 	}
 	return POOL_NONE;	/* the counts lie: a hostile or damaged shard; the audit names it */
+}
+
+uint32_t
+pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16])
+{
+	return any(s, address, proto, port_key, s->head->draws++);
 }
 
 /* The words of ports below 1024 that this shard has of an address, as a set of low_words, and how many are free in them. */
@@ -113,9 +120,10 @@ low_words(const struct shard *s, uint32_t address, const struct layout_secret *s
 	return free;
 }
 
-uint32_t
-pool_pick_like_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret,
-		     uint16_t port)
+/* The slot of a free port that is like the host's own one, as this draw has it. */
+static uint32_t
+like(const struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret, uint16_t port,
+     uint64_t draws)
 {
 	const struct shard_pool *pool = shard_pool(s, address, proto);
 	bool low = port < LOW_BLOCKS * LAYOUT_BLOCK_PORTS;
@@ -123,8 +131,8 @@ pool_pick_like_owner(struct shard *s, uint32_t address, enum nat64_proto proto, 
 	uint32_t low_free = low_words(s, address, secret, pool, set), rank;
 
 	if (low_free == 0 || low_free >= pool->free)	/* there is no choice */
-		return pool_pick_owner(s, address, proto, secret->port_key);
-	rank = draw_rank(s, secret->port_key, low ? low_free : pool->free - low_free);
+		return any(s, address, proto, secret->port_key, draws);
+	rank = rank_of(s, secret->port_key, draws, low ? low_free : pool->free - low_free);
 	for (uint32_t word = 0; word < s->l->blocks_per_shard; word++) {
 		unsigned count = (unsigned)__builtin_popcountll(pool->word[word]);
 
@@ -136,4 +144,29 @@ pool_pick_like_owner(struct shard *s, uint32_t address, enum nat64_proto proto, 
 		rank -= count;
 	}
 	return POOL_NONE;	/* as above */
+}
+
+uint32_t
+pool_pick_like_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret,
+		     uint16_t port)
+{
+	return like(s, address, proto, secret, port, s->head->draws++);
+}
+
+uint32_t
+pool_guess(const struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret,
+	   uint16_t port, uint32_t draws)
+{
+	return like(s, address, proto, secret, port, s->head->draws + draws);
+}
+
+void
+pool_prefetch(const struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret)
+{
+	const uint8_t *pool = (const void *)shard_pool(s, address, proto);
+	size_t size = sizeof(struct shard_pool) + s->l->blocks_per_shard * 8;
+
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch(pool + at, 1);
+	__builtin_prefetch(secret->permutation[address].place);
 }

@@ -29,6 +29,15 @@ uint16_t pool_port(const struct layout *l, const struct layout_secret *secret, u
 uint32_t pool_pick_owner(struct shard *s, uint32_t address, enum nat64_proto proto, const uint8_t port_key[16]);
 
 /*
+ * The slot that pool_pick_like_owner would return after so many other draws of this shard, if they do not change too much. For
+ * who fetches things before they are needed.
+ */
+uint32_t pool_guess(const struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret,
+		    uint16_t port, uint32_t draws);
+/* Fetch what it reads. */
+void pool_prefetch(const struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret);
+
+/*
  * The same for a host whose own port this is: below 1024 for one below 1024, from 1024 on for the others, as long as this shard
  * has such a port free (RFC 6146 section 3.5.1.1, RFC 4787 REQ-3a). Costs more only where the pool has ports below 1024.
  */

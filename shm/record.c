@@ -45,6 +45,15 @@ record_find(const struct shard *s, const struct record_key *k, uint64_t hash)
 	return -1;
 }
 
+int64_t
+record_guess(const struct shard *s, uint64_t hash)
+{
+	struct index_walk w = index_begin(s->index, s->l->index_buckets, hash);
+	int64_t slot = index_next(&w);
+
+	return slot < s->l->slots ? slot : -1;
+}
+
 static void
 total_add(const struct shard *s, struct shard_intent *in, enum shard_total total, unsigned proto)
 {

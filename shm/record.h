@@ -54,6 +54,12 @@ uint64_t record_hash(const uint8_t key[16], const struct record_key *k);
 /* The slot of the live binding of k, or -1. hash is record_hash of k. */
 int64_t record_find(const struct shard *s, const struct record_key *k, uint64_t hash);
 
+/*
+ * Of the binding that hash may stand for: its slot, or -1; nothing is compared, and the record is not looked at. For who
+ * fetches things before they are needed, after index_prefetch.
+ */
+int64_t record_guess(const struct shard *s, uint64_t hash);
+
 /* Is the record in this slot, which must be below layout.slots, live? */
 static inline bool
 record_live(const struct shard *s, uint32_t slot)

@@ -53,6 +53,31 @@ session_find(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32
 	return SESSION_NONE;
 }
 
+uint64_t
+session_prefetch(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4, uint16_t remote_port)
+{
+	const struct record *r = &s->records[slot];
+	uint64_t hash;
+
+	if ((r->remote4 == remote4 && r->remote_port == remote_port) || r->sessions <= !!(r->flags & RECORD_INLINE))
+		return 0;
+	hash = hash_of(key, slot, remote4, remote_port);
+	index_prefetch(s->session_index, s->l->session_buckets, hash);
+	return hash;
+}
+
+void
+session_fetch(const struct shard *s, uint64_t hash)
+{
+	struct index_walk w = index_begin(s->session_index, s->l->session_buckets, hash);
+	int64_t n = index_next(&w);
+
+	if (n >= 0 && n < s->l->g.shard_sessions) {
+		__builtin_prefetch(&s->sessions[n], 1);
+		__builtin_prefetch(&s->sessions[n].peer, 1);	/* two lines, at times */
+	}
+}
+
 uint32_t
 session_peer(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4)
 {

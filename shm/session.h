@@ -39,6 +39,15 @@ _Static_assert(sizeof(struct session) == 24, "24 bytes and 8 of index make 32 pe
 uint32_t session_find(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,
 		      uint16_t remote_port);
 
+/*
+ * Fetch what session_find will look at first, beyond the record. Returns the hash that session_fetch needs, or 0 when there
+ * is nothing more to fetch. Of hints, neither decides anything.
+ */
+uint64_t session_prefetch(const struct shard *s, const uint8_t key[16], uint32_t slot, uint32_t remote4,
+			  uint16_t remote_port);
+/* Then fetch the session that it may find. */
+void session_fetch(const struct shard *s, uint64_t hash);
+
 /* How many sessions more the shard may take (max-sessions, shared evenly by the shards). Is it one at least? */
 uint32_t session_left(const struct shard *s);
 bool session_room(const struct shard *s);

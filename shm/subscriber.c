@@ -61,6 +61,26 @@ subscriber_find(const struct shard *s, const uint8_t key[16], const struct ip6 *
 	return find(s, &prefix, hash_of(key, &prefix));
 }
 
+uint64_t
+subscriber_prefetch(const struct shard *s, const uint8_t key[16], const struct ip6 *host)
+{
+	struct ip6 prefix = prefix_of(s, host);
+	uint64_t hash = hash_of(key, &prefix);
+
+	index_prefetch(s->subscriber_index, s->l->subscriber_buckets, hash);
+	return hash;
+}
+
+void
+subscriber_fetch(const struct shard *s, uint64_t hash)
+{
+	struct index_walk w = index_begin(s->subscriber_index, s->l->subscriber_buckets, hash);
+	int64_t n = index_next(&w);
+
+	if (n >= 0 && n < s->l->shard_subscribers)
+		__builtin_prefetch(&s->subscribers[n], 1);
+}
+
 /* The after-image of an entry with so many bindings and sessions. */
 static void
 change(const struct shard *s, struct shard_intent *in, uint32_t number, uint32_t bindings, uint32_t sessions)

@@ -47,6 +47,13 @@ uint64_t subscriber_state(const struct shard *s, uint32_t number);
 uint32_t subscriber_find(const struct shard *s, const uint8_t key[16], const struct ip6 *host);
 
 /*
+ * Fetch what subscriber_find will look at first; returns the hash that subscriber_fetch needs to fetch the rest. Hints: neither
+ * decides anything.
+ */
+uint64_t subscriber_prefetch(const struct shard *s, const uint8_t key[16], const struct ip6 *host);
+void subscriber_fetch(const struct shard *s, uint64_t hash);
+
+/*
  * For the change *in: host's subscriber has one binding more, with so many sessions. Returns the number of its entry, a new
  * one if need be, or SUBSCRIBER_NONE when there is no room for one.
  */

@@ -8,7 +8,8 @@
   send ADDRESS PORT TEXT         send a datagram, wait for nothing
   flows ADDRESS PORT N PREFIX    N UDP flows, each from its own address below PREFIX (a /48); print the answers' number
   pinhole ADDRESS PORT LPORT     send from LPORT, print how the peer sees it, then echo what arrives; until killed
-  drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second; until killed
+  drip ADDRESS PORT FILE RATE    serve the file over HTTP at that many bytes a second, and what is left of it at once when
+                                 SIGUSR1 comes; until killed
   embed PREFIX/LENGTH IPV4       the IPv4 address in the prefix, RFC 6052
   seen ADDRESS PORT LPORT        connect from LPORT, print the address and port that the peer sees
   opens ADDRESS PORT FROM LPORT TEXT  connect from FROM and LPORT, send a line, print the other's; or "refused SECONDS"
@@ -23,6 +24,7 @@ import ipaddress
 import os
 import random
 import select
+import signal
 import socket
 import sys
 import time
@@ -122,7 +124,8 @@ def pinhole(address, port, local):
 
 
 def drip(address, port, path, rate):
-    body, step = open(path, "rb").read(), 0.02
+    body, step, hurry = open(path, "rb").read(), 0.02, []
+    signal.signal(signal.SIGUSR1, lambda *_: hurry.append(1))
     with socket.create_server((address, int(port))) as listener:
         while True:
             connection, _ = listener.accept()
@@ -130,9 +133,11 @@ def drip(address, port, path, rate):
                 connection.recv(65536)
                 connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
                 begun = time.monotonic()
+                hurry.clear()
                 for sent in range(0, len(body), int(int(rate) * step)):
                     connection.sendall(body[sent:sent + int(int(rate) * step)])
-                    time.sleep(max(0, begun + sent / int(rate) + step - time.monotonic()))
+                    if not hurry:
+                        time.sleep(max(0, begun + sent / int(rate) + step - time.monotonic()))
 
 
 def embed(prefix, ip4):

@@ -1,31 +1,44 @@
 #!/usr/bin/env bash
-# system.sh [SCRIPT...] - run system tests, by default all in their order, and say how many checks passed
+# system.sh [SCRIPT...] - run system tests, by default all of them, and say how many checks passed
 #
-# Every script raises its own network namespaces and removes them. A script that ends badly without naming a failed
-# check counts as one. The last line is "N passed, N failed".
+# Every script raises its own network namespaces and removes them, so two run at a time; those that need the machine for
+# themselves, because they measure or race, say so in a line "# alone: WHY" and come last. A script that ends badly without
+# naming a failed check counts as one. The last line is "N passed, N failed".
 set -euo pipefail
+source "$(dirname "$0")/pool.sh"
 cd "$(dirname "$0")/.."
 
 passed=0 failed=0
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
-if [ $# = 0 ]; then
-	set -- tests/system/*.sh
-fi
-for script; do
-	echo "== ${script##*/}"
-	rc=0
-	timeout --foreground -k 20 300 "$script" 2>&1 </dev/null | tee "$out" | sed '/^[0-9]* passed, [0-9]* failed$/d' || rc=$?
-	good=$(grep -c '^ok ' "$out" || true)
-	bad=$(grep -c '^FAILED ' "$out" || true)
-	if [ "$rc" != 0 ] && [ "$bad" = 0 ]; then
-		echo "FAILED ${script##*/}: ended with status $rc"
+
+one()
+{
+	exec timeout --foreground -k 20 300 "$1"
+}
+
+told()
+{
+	local good bad
+
+	echo "== ${1##*/}, $4 s"
+	sed '/^[0-9]* passed, [0-9]* failed$/d' "$3"
+	good=$(grep -c '^ok ' "$3" || true)
+	bad=$(grep -c '^FAILED ' "$3" || true)
+	if [ "$2" != 0 ] && [ "$bad" = 0 ]; then
+		echo "FAILED ${1##*/}: ended with status $2"
 		bad=1
-	elif [ "$rc" = 0 ] && [ "$good" = 0 ] && [ "$bad" = 0 ]; then
-		echo "ok ${script##*/}"
+	elif [ "$2" = 0 ] && [ "$good" = 0 ] && [ "$bad" = 0 ]; then
+		echo "ok ${1##*/}"
 		good=1
 	fi
 	passed=$((passed + good)) failed=$((failed + bad))
-done
+}
+
+if [ $# = 0 ]; then
+	set -- tests/system/*.sh
+fi
+mapfile -t alone < <(grep -l '^# alone: ' "$@")
+mapfile -t beside < <(grep -L '^# alone: ' "$@")
+pool 2 "${beside[@]}"
+pool 1 "${alone[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

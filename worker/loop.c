@@ -1,7 +1,7 @@
 /*
  * loop.c - read a batch, translate, write, count
  *
- * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, translate
+ * One turn: see whether the supervisor said anything, look at the clock, read up to LAYOUT_BATCH packets, look ahead, translate
  * each, write them, those of a flow as one (gro.h), take what other workers handed over and what has waited long enough, move
  * the clock hand a little.
  * When a turn found nothing to do the worker sleeps in ppoll until a packet, the bell, or the next second. Per packet
@@ -32,6 +32,7 @@
 #define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
 #define FROM_KEPT (LAYOUT_BATCH + 1)
 #define FROM_SIDE4 (LAYOUT_BATCH / 2)	/* with two devices, the first buffer of the IPv4 side */
+_Static_assert(FROM_SIDE4 % NAT64_AHEAD == 0, "who looks ahead begins with each side");
 #define BATCH_BYTES (256 * 1024)	/* a batch ends with so many, that it does not leave the processor's cache */
 
 /* Where a packet came from. */
@@ -61,6 +62,7 @@ struct loop {
 	bool offload;			/* the device says something of each packet, and wants to be told */
 	struct gro gro;			/* what the batch in hand sends */
 	struct fate fate[LAYOUT_BUFFERS];
+	struct nat64_hint hint[LAYOUT_BATCH];	/* of the batch in hand */
 	uint8_t piece[LAYOUT_HEADROOM + 65536];	/* of a packet that is cut */
 };
 
@@ -230,6 +232,7 @@ packet(struct loop *l, unsigned i, uint32_t len, enum source source)
 {
 	struct nat64_packet p = {
 		.data = inflight_buffer(&l->inflight, i), .len = len, .meta = *inflight_meta(&l->inflight, i),
+		.hint = source == QUEUE ? &l->hint[i] : NULL,
 	};
 	bool verified = p.meta.offload.flags & (LAYOUT_PARTIAL | LAYOUT_VALID);
 	struct fate *f = &l->fate[i];
@@ -258,6 +261,17 @@ packet(struct loop *l, unsigned i, uint32_t len, enum source source)
 	mark_busy(l);
 }
 
+/* Have the table's memory on its way here before the first of these packets, which lie in buffers from i on, needs it. */
+static void
+look_ahead(struct loop *l, unsigned i, const uint32_t *len, unsigned count)
+{
+	const uint8_t *data[NAT64_AHEAD];
+
+	for (unsigned k = 0; k < count; k++)
+		data[k] = inflight_buffer(&l->inflight, i + k);
+	nat64_look_ahead(&l->nat64, data, len, &l->hint[i], count);
+}
+
 /* A batch from this queue, into the buffers from first to end. */
 static unsigned
 from_queue(struct loop *l, int queue, unsigned first, unsigned end)
@@ -272,8 +286,11 @@ from_queue(struct loop *l, int queue, unsigned first, unsigned end)
 		if (len[n] == 0)
 			break;
 	}
-	for (unsigned i = first; i < n; i++)
+	for (unsigned i = first; i < n; i++) {
+		if (i % NAT64_AHEAD == 0)
+			look_ahead(l, i, len + i, n - i < NAT64_AHEAD ? n - i : NAT64_AHEAD);
 		packet(l, i, len[i], QUEUE);
+	}
 	send_batch(l);
 	return n - first;
 }

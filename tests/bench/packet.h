@@ -32,6 +32,31 @@ packet_from_ip6(uint8_t *b, const struct ip6 *host, uint16_t port, uint32_t remo
 	b[46] = 1;
 }
 
+/*
+ * Copy these packets of len bytes, NAT64_AHEAD at most, and translate them, as a worker does with what it has read; the copies
+ * stand for the reads. Returns how many were translated.
+ */
+static inline unsigned
+packet_batch(struct world *w, const uint8_t *const from[], uint32_t len, unsigned count)
+{
+	static uint8_t buffer[NAT64_AHEAD][LAYOUT_HEADROOM + PACKET_IP6 + 64];
+	struct nat64_hint hint[NAT64_AHEAD];
+	const uint8_t *data[NAT64_AHEAD];
+	uint32_t lens[NAT64_AHEAD], translated = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		data[i] = memcpy(buffer[i] + LAYOUT_HEADROOM, from[i], len);
+		lens[i] = len;
+	}
+	nat64_look_ahead(&w->worker[0], data, lens, hint, count);
+	for (unsigned i = 0; i < count; i++) {
+		struct nat64_packet p = { .data = buffer[i] + LAYOUT_HEADROOM, .len = len, .hint = &hint[i] };
+
+		translated += nat64_translate(&w->worker[0], &p, w->now) == NAT64_translated;
+	}
+	return translated;
+}
+
 /* n bytes at a and at b change places. */
 static inline void
 packet_swap(uint8_t *a, uint8_t *b, unsigned n)

@@ -58,6 +58,7 @@ class Kin:
         return n
 
     def malformed(self, at, more, payload):
+        """It is refused by itself; so it contradicts nobody."""
         size, proto, version = len(payload), self.series.proto, self.series.version
         if size == 0 or more and size % 8 or at + size > LARGEST or proto == 6 and 0 < at < 20:
             return True
@@ -65,6 +66,10 @@ class Kin:
             return False
         if size < (20 if proto == 6 else 8) or proto == 6 and not 20 <= (payload[12] >> 4) * 4 <= size:
             return True
+        if proto == 17 and payload[4:6] < b"\0\x08":
+            return True
+        if proto in (1, 58) and (payload[0] not in ((0, 8) if version == 4 else (128, 129)) or payload[1]):
+            return True  # only echoes come in fragments
         return self.lacks_sum(payload) and (version == 6 or self.unsummed == "drop")
 
     def lacks_sum(self, first):

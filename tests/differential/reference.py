@@ -125,7 +125,7 @@ def header6(src, dst, length, proto, ttl=64, tos=0):
 
 class Parsed:
     """An IP packet: version, src, dst, tos, ttl, proto, body (what is there behind all headers), size (what the header
-    says of it), ident (None: any will do), df, and a reply that its header calls for."""
+    says of it), total (with the IPv4 header), ident (None: any will do), df, and a reply that its header calls for."""
 
 
 def parse4(d, inner=False):
@@ -139,7 +139,7 @@ def parse4(d, inner=False):
         raise DROP
     p.more = bool(flags & 0x2000)
     p.version, p.src, p.dst, p.tos, p.ttl, p.proto = 4, d[12:16], d[16:20], d[1], d[8], d[9]
-    p.df, p.ident, p.whole = bool(flags & 0x4000), d[4] << 8 | d[5], d[:length]
+    p.df, p.ident, p.whole, p.total = bool(flags & 0x4000), d[4] << 8 | d[5], d[:length], length
     p.body, p.size, p.fault = d[ihl:] if inner else d[ihl:length], length - ihl, None
     options, p.broken = d[20:ihl], False
     while options and options[0] and not inner:
@@ -387,7 +387,7 @@ class Reference:
         self.by_host, self.by_pool = {}, {}
         self.ended = {}  # (proto, T, t) -> when
         self.kept = {}  # (remote address, port, T, t) -> (when, the SYN)
-        self.unseen = []  # when SYNs were kept whose source is a pool port that nothing has shown
+        self.unseen = []  # (when, binding, to, port) of SYNs that were kept, whose pool port nothing has shown
         self.met = 0  # kept SYNs to be discarded
         self.probes = []
         self.kin = []  # fragments of packets that may still come
@@ -476,7 +476,7 @@ class Reference:
         if p.kind == "tcp" and p.body[13] & 0x17 == 2 and self.config.keep_syns and not silent and \
                 len(p.whole) <= self.config.mtu:  # longer than what the device takes: only a test can send it
             if p.src == b"\0\0\0\0":
-                self.unseen.append(self.now)
+                self.unseen.append((self.now, None, None, None))
             else:
                 self.kept.setdefault((p.src, p.sport, p.dst, p.dport), (self.now, p))
 
@@ -494,9 +494,9 @@ class Reference:
                 self.rationed(p.whole, out)
                 del self.kept[key]
                 return
-        for since in self.unseen:
-            if self.now - since >= self.config.syn_timeout or verdict == "syn_discarded":
-                self.unseen.remove(since)
+        for unseen in self.unseen:
+            if self.now - unseen[0] >= self.config.syn_timeout or verdict == "syn_discarded":
+                self.unseen.remove(unseen)
                 return
         raise Wrong(f"released: {verdict}, {out.hex()}")
 
@@ -520,7 +520,7 @@ class Reference:
             b.leads = b.leads or remote
             if b.proto == "tcp":
                 s.state, timer = (V6_INIT if side == 6 else V4_INIT), "opening"
-                if side == 6 and self.kept.pop((*remote, b.addr, b.port), None):
+                if side == 6 and self.waited(remote, b):
                     s.state, timer, self.met = ESTABLISHED, "est", self.met + 1
             else:
                 timer = b.proto
@@ -535,6 +535,15 @@ class Reference:
         if timer:
             s.expires = self.now + self.config.timer[timer]
         return s.via
+
+    def waited(self, remote, b):
+        """Was there a SYN from this remote end to this binding? Then it has done its duty."""
+        for unseen in self.unseen:
+            _, its, to, port = unseen
+            if its and (its.addr, its.port) == remote and (to, port) == (b.addr, b.port):
+                self.unseen.remove(unseen)
+                return True
+        return self.kept.pop((*remote, b.addr, b.port), None)
 
     # --- who may talk
 
@@ -688,6 +697,8 @@ class Reference:
         if b.addr is None:
             self.learn(b, p, hairpin, got)
         rport = 0 if p.kind == "echo" else p.dport
+        if hairpin and p.kind == "tcp":
+            self.bound(p.kind, remote, p.dport, got)  # what comes out shows whom a SYN had come from
         self.touch(b, (remote, rport), prefix, 6, flags)
         src = b.addr or b"\0\0\0\0"
         body = self.rewrite(p.body, p, src, remote, b.port or 0, rport, p.size, 6)
@@ -700,7 +711,7 @@ class Reference:
         if not hairpin:
             return [out]
         if b.addr is None:  # whatever happens on the way back has not told us our own port
-            return self.blind(p, out, got)
+            return self.blind(p, b, out, got)
         return self.from4(out, got, came_back=True)
 
     def learn(self, b, p, hairpin, got):
@@ -746,11 +757,11 @@ class Reference:
             check = 65535
         return new[:at] + struct.pack(">H", check) + new[at + 2:]
 
-    def blind(self, p, out, got):
+    def blind(self, p, b, out, got):
         """The way back of a packet whose pool port is not known. It told us nothing, so it ended in an error or a drop."""
         if not got:
             if p.kind == "tcp" and p.body[13] & 0x17 == 2:
-                self.unseen.append(self.now)
+                self.unseen.append((self.now, b, out[16:20], p.dport))
                 return [None]
             back = self.by_pool.get((p.kind, out[16:20], p.dport))
             if back and not any(b.addr is None for b in self.by_host.values() if b.proto == p.kind):
@@ -918,7 +929,7 @@ class Reference:
         if what[2] is None:
             mtu = p.body[6] << 8 | p.body[7]
             if mtu == 0:
-                below = [n for n in PLATEAUS if n < q.size + 20]
+                below = [n for n in PLATEAUS if n < q.total]
                 mtu = max(below) if below else 0
             mtu = min(mtu + 20, self.config.mtu6, self.config.mtu4 + 20)
             what = 2, 0, max(1280, mtu)

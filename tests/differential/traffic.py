@@ -167,8 +167,17 @@ class Traffic:
         self.ref = reference
         self.seen = []  # (what went in, what came out) of late
         self.large = 0  # bytes of payload that a segment is to have
+        self.idents = set()  # of packets that may come in fragments: two alike would be taken for one (RFC 4963)
         self.kinds = [(self.outbound, 30), (self.inbound, 22), (self.answer, 18), (self.error, 20), (self.strange, 5),
                       (self.broken, 5), (self.fragments, 4), (self.meeting, 3), (self.hostile, 4)]
+
+    def ident(self):
+        """An identification whose lower half no other packet had: 32 bits."""
+        new = self.r.getrandbits(32)
+        while new & 0xffff in self.idents:
+            new = self.r.getrandbits(32)
+        self.idents.add(new & 0xffff)
+        return new
 
     def note(self, data, out):
         self.seen = self.seen[-30:] + [(data, out)]
@@ -260,7 +269,7 @@ class Traffic:
     def wrap4(self, src, dst, proto, body):
         r = self.r
         opts = r.choice(OPTIONS) if r.random() < .08 else b""
-        return ipv4(src, dst, proto, body, self.ttl(), self.tos(), r.getrandbits(16), r.choice((0, 0, 2, 2, 4)), opts)
+        return ipv4(src, dst, proto, body, self.ttl(), self.tos(), self.ident() & 0xffff, r.choice((0, 0, 2, 2, 4)), opts)
 
     def pools(self):
         return [b.addr for b in self.ref.by_pool.values()] or [ipaddress.IPv4Address("192.0.2.1").packed]
@@ -446,7 +455,7 @@ class Traffic:
         self.large = 0
         if len(body) < 80:
             return None
-        return Series(version, here, there, proto, r.getrandbits(32), self.tos(), body, [])
+        return Series(version, here, there, proto, self.ident(), self.tos(), body, [])
 
     def cuts(self, series, *steps):
         """The packet as [(offset, more, payload)], cut at 64 and then after one of these steps, or any."""

@@ -201,12 +201,16 @@ static void
 let_through(struct nat64_packet *p, unsigned worker)
 {
 	enum nat64_verdict v = NAT64_handed_over;
+	struct nat64_hint hint;
 
 	for (unsigned hop = 0; hop < 5 && v == NAT64_handed_over; hop++) {
 		if (p->data != buffer + LAYOUT_HEADROOM)
 			memmove(buffer + LAYOUT_HEADROOM, p->data, p->len);
 		p->data = buffer + LAYOUT_HEADROOM;
+		nat64_look_ahead(&w.worker[worker], (const uint8_t *const[]) { p->data }, &p->len, &hint, 1);
+		p->hint = &hint;
 		v = nat64_translate(&w.worker[worker], p, w.now);
+		p->hint = NULL;
 		MUST(v != NAT64_handed_over || (p->to_worker < 2 && p->to_worker != worker));
 		worker = v == NAT64_handed_over ? p->to_worker : worker;
 	}

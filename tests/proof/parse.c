@@ -6,7 +6,7 @@
  * one outside the room, which is an alarm. Lengths are taken one by one, because the analyser does not relate a length to an
  * offset; so are, for the same reason, the places where headers end (parse.sh says where it is told so). A quotation is a packet
  * of its own: parse_inner sees its first byte and how many there are. That those are right is asserted for every error that
- * parse_packet lets pass.
+ * parse_packet lets pass. What the device says of a packet is anything, too; offload_check, which compares it, is part of this.
  * Sums are taken as whatever they may be, but the bytes that they would read are asserted to be there; csum_add itself is
  * analysed apart.
  */
@@ -17,6 +17,7 @@
 static uint64_t csum_add(uint64_t sum, const void *data, size_t len);
 #include "worker/xlat/icmpmap.c"
 #include "parse-split.c"
+#include "offload-split.c"
 
 #define ROOM 65535
 

@@ -31,13 +31,15 @@ copied()
 		-e '/^ip4_options(/,/^}/s,^\t\tstep = 1;,\t\t/*@ split at; */\n&,' \
 		-e '/^ip4_header(/,/^}/s,^\tp->tos = ,\t/*@ split p->l4; */\n&,' worker/xlat/parse.c >"$work/told.c"
 	sed "$1" "$work/told.c" >"$work/parse-split.c"
+	sed "$1" worker/xlat/offload.c >"$work/offload-split.c"
 }
 
 # mutant LENGTH SED-SCRIPT - a look left out must give an alarm with packets of this length
 mutant()
 {
 	copied "$2"
-	if ! cmp -s "$work/told.c" "$work/parse-split.c" && ! analyse "$1" "$1"; then
+	if ! cat "$work/told.c" worker/xlat/offload.c | cmp -s - <(cat "$work"/{parse,offload}-split.c) &&
+	   ! analyse "$1" "$1"; then
 		passed=$((passed + 1))
 		echo "ok an alarm without a look: $2"
 	else
@@ -70,5 +72,6 @@ mutant 41 's,p->l4 + 8 > have,p->l4 > have,'
 mutant 41 's,p->l4 + (inner ? 8 : 20) > have,0,'
 mutant 41 's,p->l4 + PKT_ICMP_HEADER > have,0,'
 mutant 200 's,>= p->len),> p->len),'
+mutant 41 's,p->l4 + TCP_HEADER <= p->len,1,'
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

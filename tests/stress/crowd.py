@@ -113,4 +113,5 @@ def main(server, port, subscribers, flows, seconds, rate):
     return share < 99.9
 
 
-sys.exit(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -8,6 +8,8 @@
  * the client's but have a route back to nowhere: nothing is answered. Both ends are threads of one process on one
  * clock, and both take many datagrams with a system call, so that the gateway is slower than they are.
  *
+ * SIGTERM ends it before its time; what was sent until then counts.
+ *
  * Whoever kills a worker sends SIGUSR1 just afterwards: then the gap is measured that this made.
  *
  * Prints one line: datagrams sent, lost, duplicated; if all flows stood still for more than a millisecond, how
@@ -44,7 +46,7 @@ static struct gap {
 static double pauses[MAX_GAPS], around[MAX_SIGNALS];	/* ms: of all flows; of any flow around a signal */
 static double signals[MAX_SIGNALS];	/* when */
 static unsigned n_gaps, n_pauses;
-static volatile sig_atomic_t n_signals;
+static volatile sig_atomic_t n_signals, enough;
 static volatile bool over;
 static const char *server_ns;
 static int server_socket = -1;
@@ -87,6 +89,13 @@ on_signal(int unused)
 }
 
 static void
+on_enough(int unused)
+{
+	(void)unused;
+	enough = 1;
+}
+
+static void
 server_open(void)
 {
 	struct sockaddr_in me = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -123,12 +132,13 @@ receive(void *unused)
 	static uint32_t data[BATCH][16];
 	static struct mmsghdr message[BATCH];
 	static struct iovec part[BATCH];
-	sigset_t usr1;
+	sigset_t others;
 
 	(void)unused;
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+	sigemptyset(&others);
+	sigaddset(&others, SIGUSR1);
+	sigaddset(&others, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &others, NULL);
 	for (unsigned i = 0; i < BATCH; i++) {
 		part[i] = (struct iovec) { data[i], sizeof(data[i]) };
 		message[i].msg_hdr = (struct msghdr) { .msg_iov = &part[i], .msg_iovlen = 1 };
@@ -202,7 +212,9 @@ send_all(int fd, double rate)
 	struct timespec nap = { .tv_nsec = 50000 };
 	double start = seconds();
 
-	for (uint32_t i = 0; i < total;) {
+	uint32_t i = 0;
+
+	while (i < total && !enough) {
 		double due = (seconds() - start) * rate - i;
 		uint32_t n = due > BATCH ? BATCH : (uint32_t)(due > 0 ? due : 0);
 
@@ -213,6 +225,7 @@ send_all(int fd, double rate)
 		else
 			i += deliver(fd, i, n);
 	}
+	total = i;
 }
 
 static int
@@ -261,7 +274,7 @@ report(void)
 int
 main(int argc, char **argv)
 {
-	struct sigaction heard = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction heard = { .sa_handler = on_signal, .sa_flags = SA_RESTART }, stop = { .sa_handler = on_enough };
 	pthread_t receiver;
 	double rate;
 	int fd;
@@ -271,6 +284,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	sigaction(SIGUSR1, &heard, NULL);
+	sigaction(SIGTERM, &stop, NULL);
 	server_ns = argv[2];
 	port = (unsigned)atoi(argv[4]);
 	rate = atof(argv[5]);

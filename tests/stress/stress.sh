@@ -104,6 +104,12 @@ shares()
 		"$(pick 60 10)" "$(pick 50000 20000)"
 }
 
+attacks()
+{
+	part 'T answers to good subscribers while an attacker floods, of idle' '>= 95 %' dos 's/^dos: .*at least (.*)$/\1/p' \
+		env B="$built" tests/stress/dos.sh "$(pick 10 3)" "$(pick 10000 3000)"
+}
+
 truth()
 {
 	part '2 random traffic, each byte as the reference has it' '0 differ' differential 's/^differential: ([0-9]+ packets.*)/\1/p' \
@@ -179,6 +185,7 @@ row promise promised seen result
 row --- --- --- ---
 truth
 shares
+attacks
 crash
 storm
 scenarios

@@ -19,7 +19,7 @@ offload()
 # What stands before each packet of the device, as the kernel says.
 header()
 {
-	ns gateway ip -d -j tuntap show 2>/dev/null | grep -q vnet_hdr
+	ns gateway ip -d -j tuntap show 2>/dev/null | grep vnet_hdr
 }
 
 no_header()

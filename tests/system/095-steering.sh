@@ -150,7 +150,7 @@ refused()
 	gateway_start
 	cat "$T/gateway-nat64d.log"
 	[ "$(grep -c 'not steered' "$T/gateway-nat64d.log")" = 1 ]
-	grep 'not steered' "$T/gateway-nat64d.log" | grep 'not permitted' | grep 'hand them over' | grep -q CAP_BPF
+	grep 'not steered' "$T/gateway-nat64d.log" | grep 'not permitted' | grep 'hand them over' | grep CAP_BPF
 	steering refused
 	expect 'attention: lab' 'not steered' 'not permitted' -- ctl show status
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # 106-stuck.sh - a worker that does nothing while packets wait is killed and replaced; one that merely idles is not
+# alone: who is stuck is a matter of time
 source "$(dirname "$0")/../lib.sh"
 
 stuck_since()

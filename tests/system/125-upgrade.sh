@@ -2,6 +2,7 @@
 # 125-upgrade.sh - another nat64d takes over from the running one; packets, bindings and the pid stay
 #
 # The programs are copies in a directory of the test's, which are replaced as a package manager does: by renaming.
+# alone: 5,000 packets a second and none twice
 source "$(dirname "$0")/../lib.sh"
 
 build=$B
@@ -153,14 +154,12 @@ upgraded()
 # under_load COMMAND... - while a download runs and 5,000 numbered datagrams a second: nothing is lost
 under_load()
 {
-	local flood download worked
+	local download worked
 
 	rm -f "$T/got"
-	start client curl -sS --max-time 60 -o "$T/got" "http://[$SERVER]/file"
+	start client curl -sS --max-time 120 -o "$T/got" "http://[$SERVER]/file"
 	download=$(cat "$T/pid")
-	"$build/tests/stress/flood" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-server" "$SERVER" 9 5000 8 \
-		>"$T/flood" 2>&1 &
-	flood=$!
+	flood_start 5000
 	peer client udp "$SERVER" 7 hello 7001
 	sleep 1
 	set +e # and not `|| worked=$?`, which would let the failures inside pass
@@ -170,11 +169,9 @@ under_load()
 	)
 	worked=$?
 	set -e
-	echo "$SECONDS s"
-	alive $flood
 	alive "$download" # so it was under load
-	wait $flood
-	cat "$T/flood"
+	flood_end
+	kill -USR1 "$(cat "$T/drip.pid")"
 	grep -q 'lost 0 duplicated 0 ' "$T/flood"
 	wait_for 30 gone "$download"
 	cmp "$T/got" "$T/www/file"
@@ -413,8 +410,9 @@ WORKERS=2 config "${long[@]}"
 mkdir "$T/bin" "$T/www" "$SHM"
 cp "$B"/nat64{d,-worker,-ctld} "$T/bin"
 ln -s "$B/nat64ctl" "$T/bin"
-head -c 9000000 /dev/urandom >"$T/www/file"
+head -c 60000000 /dev/urandom >"$T/www/file"
 start server python3 "$top/tests/net.py" drip 203.0.113.2 80 "$T/www/file" 1000000
+cp "$T/pid" "$T/drip.pid"
 echo_server server 203.0.113.2 7
 wait_for 5 listening server 80
 wait_for 10 settled

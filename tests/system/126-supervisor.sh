@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # 126-supervisor.sh - nat64d is killed and its workers live: they go on, and a new nat64d takes everything over from them
+# alone: 5,000 packets a second, and it waits for queues to empty
 source "$(dirname "$0")/../lib.sh"
 
 remember_all()
@@ -31,7 +32,7 @@ window_shut()
 
 no_ctld()
 {
-	! ours | xargs -r ps -o comm= -p | grep -q ctld
+	! ours | xargs -r ps -o comm= -p | grep ctld
 }
 
 # under_load - killed, and a second later started again, in the middle of 5,000 datagrams a second: none is lost
@@ -40,13 +41,12 @@ under_load()
 	local again
 
 	talk
-	flood_start 5000 6
+	flood_start 5000
 	sleep 1
 	remember_all
 	kill_nat64d
 	sleep 1
 	gateway_start
-	flooding
 	taken_over
 	flood_end
 	grep -q ' lost 0 ' "$T/flood"
@@ -132,14 +132,13 @@ table_keys()
 {
 	local lost
 
-	flood_start 1000 8
+	flood_start 1000
 	sleep 1
 	remember_all
 	kill_nat64d
 	WORKERS=3 config 'pool = 198.51.100.16/29' 'static = tcp 198.51.100.9:80 [2001:db8:1::2]:8080'
 	sleep 0.5
 	gateway_start
-	flooding
 	brought 3
 	flood_end
 	lost=$(sed 's/.* lost \([0-9]*\) .*/\1/' "$T/flood")
@@ -286,7 +285,7 @@ device_deleted()
 
 backing_off()
 {
-	ctl --json show workers | pick "d['workers'][0]['state']" | grep -q backoff
+	ctl --json show workers | pick "d['workers'][0]['state']" | grep backoff
 }
 
 # Processor time of all of ours over a second, in hundredths.

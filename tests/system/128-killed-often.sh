@@ -3,6 +3,7 @@
 # works
 #
 # SEED=N repeats a run.
+# alone: it kills at moments of a start
 source "$(dirname "$0")/../lib.sh"
 
 RANDOM=${SEED:=$$}

@@ -205,7 +205,7 @@ refused()
 	guard refused
 	grep 'warning: tenant lab: the kernel does not take the rules' "$T/gateway-nat64d.log"
 	expect 'attention: lab, the kernel does not look at the sources' -- ctl show status
-	ns gateway curl -s http://127.0.0.1:9640/metrics | grep -qx 'nat64_source_guard{tenant="lab"} 0'
+	ns gateway curl -s http://127.0.0.1:9640/metrics | grep -x 'nat64_source_guard{tenant="lab"} 0'
 	ping_server
 	ns gateway nft delete table inet nat64d-nat64
 	config 'udp-timeout = 301'

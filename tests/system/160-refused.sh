@@ -40,7 +40,7 @@ nothing_left()
 
 captured()
 {
-	tcpdump -n -r "$T/left.pcap" 2>/dev/null | grep -q 203.0.113.2
+	tcpdump -n -r "$T/left.pcap" 2>/dev/null | grep 203.0.113.2
 }
 
 net_up

@@ -133,6 +133,11 @@ for size, want in [(1500, 1512), (1493, 1512), (1492, 1280), (2003, 2022), (2002
         send(lambda p, d=data: in4(HOP) / error4(3, 4, bytes(v4() / UDP(sport=p.a, dport=53) / d)[:60]), "translated",
              out6(HOP) / error6(2, 0, bytes(in6() / UDP(sport=5000, dport=53) / data)[:80], want)), config="mtu = 9000")
 
+row("ICMPv4 3/4 without MTU: the options of the packet inside belong to its total length", "RFC 1191 7", open_udp(),
+    send(lambda p: in4(HOP) / error4(3, 4, bytes(v4(options=[IPOption_NOP()] * 4) / UDP(sport=p.a, dport=53) / bytes(1464))[:64]),
+         "translated", out6(HOP) / error6(2, 0, bytes(in6() / UDP(sport=5000, dport=53) / bytes(1464))[:80], 1512)),
+    config="mtu = 9000")
+
 # Where the error says it comes from
 row("an error from the IPv4 host itself", "RFC 6146 3.6", open_udp(), to6(3, 3, (1, 4), src=R))
 row("an error from the IPv6 host itself has the pool's address", "RFC 6146 3.6", open_udp(),

@@ -208,6 +208,7 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 {
 	uint8_t *end = v->room + ROOM, *data = end - len, *top = data - LAYOUT_HEADROOM;
 	struct nat64_packet p = { .data = data, .len = len, .meta = *meta };
+	struct nat64_hint hint;
 	bool left = false;
 	int verdict;
 
@@ -216,7 +217,12 @@ vectors_packet(struct vectors *v, unsigned worker, const uint8_t *in, uint32_t l
 	memcpy(data, in, len);
 	if (leave_checksums && p.meta.offload.flags == 0)
 		left = leave_checksum(&p);
+	if (leave_checksums) {		/* as a worker does that has read more than one */
+		nat64_look_ahead(&v->worker[worker], (const uint8_t *const[]) { p.data }, &p.len, &hint, 1);
+		p.hint = &hint;
+	}
 	verdict = (int)nat64_translate(&v->worker[worker], &p, v->now);
+	p.hint = NULL;
 	for (unsigned i = 1; i <= 256; i++)
 		if (top[-(int)i] != CANARY)
 			return -1;

@@ -33,10 +33,13 @@ locate6(const struct nat64 *n, struct flow *f)
 {
 	struct record_key key = { f->own.ip6, f->own.port, f->proto };
 
-	f->shard = policy_shard(n, &f->own.ip6);
+	bool hinted = f->hint && f->hint->hash && f->hint->port == key.port6 && f->hint->proto == key.proto &&
+		      addr_ip6_equal(&f->hint->ip6, &key.ip6);
+
+	f->shard = hinted ? f->hint->shard : policy_shard(n, &f->own.ip6);
 	if (owned(n, f) != NAT64_translated)
 		return NAT64_handed_over;
-	f->slot = record_find(&n->shard[f->shard], &key, record_hash(n->secret->index_key, &key));
+	f->slot = record_find(&n->shard[f->shard], &key, hinted ? f->hint->hash : record_hash(n->secret->index_key, &key));
 	return NAT64_translated;
 }
 
@@ -95,6 +98,16 @@ meet(struct nat64 *n, const struct flow *f, uint32_t ip4, uint16_t port4, struct
 	first->expires = now + lifetime(n, f->proto, move.timer);
 }
 
+uint32_t
+flow_usual_address(const struct nat64 *n, const struct ip6 *host)
+{
+	struct ip6 subscriber = addr_mask6(host, n->config->subscriber_prefix);
+	uint64_t word[2];
+
+	memcpy(word, subscriber.b, 16);
+	return (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * n->header->addresses_used >> 32);
+}
+
 #define ADDRESS_TRIES 16	/* pool addresses to ask for a port before giving up; bounds the cost of a full pool */
 
 /* A port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any; or why there is none. */
@@ -102,13 +115,9 @@ static enum nat64_verdict
 pick(struct nat64 *n, const struct flow *f, bool modest, uint32_t *slot)
 {
 	struct shard *s = &n->shard[f->shard];
-	struct ip6 subscriber = addr_mask6(&f->own.ip6, n->config->subscriber_prefix);
-	uint32_t count = n->header->addresses_used, address, tries = 0;
+	uint32_t count = n->header->addresses_used, address = flow_usual_address(n, &f->own.ip6), tries = 0;
 	enum nat64_verdict why = NAT64_ports_exhausted;
-	uint64_t word[2];
 
-	memcpy(word, subscriber.b, 16);
-	address = (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * count >> 32);
 	for (uint32_t i = 0; i < count && tries < ADDRESS_TRIES; i++, address = (address + 1) % count) {
 		const struct shard_pool *pool = shard_pool(s, address, f->proto);
 

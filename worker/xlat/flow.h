@@ -19,8 +19,12 @@ struct flow {
 	uint8_t via;			/* number of the prefix: as used by the IPv6 host; found by flow_bind or flow_known */
 	uint8_t owner;			/* with handed_over: the worker */
 	unsigned shard;
+	const struct nat64_hint *hint;	/* or NULL */
 	int64_t slot;			/* of the binding, or FLOW_NO_SLOT */
 };
+
+/* The number of the pool address that a host's subscriber usually gets (RFC 6888 REQ-2). */
+uint32_t flow_usual_address(const struct nat64 *n, const struct ip6 *host);
 
 /*
  * Find the shard and the binding. Returns NAT64_translated (slot may be FLOW_NO_SLOT), NAT64_handed_over when another

@@ -10,6 +10,7 @@
  *     layout_init(region, &l, &config, epoch, seed);
  *     static struct nat64 n;     nat64_attach(&n, region, &l, 0);       one per worker
  *     nat64_configure(&n, &config);  nat64_adopt(&n, now);
+ *     for some packets at once   nat64_look_ahead(&n, data, len, hint, count);        faster
  *     for each packet            nat64_translate(&n, &packet, now);
  *     after some of them         while (nat64_due(&n, &packet, now)) { nat64_taken(&n); nat64_translate(&n, &packet, now); }
  *     now and then               nat64_expire(&n, now, budget, &probe);
@@ -68,6 +69,15 @@ struct nat64 {
 	struct nat64_packet *probe;		/* room for one, during nat64_expire */
 };
 
+/* What nat64_look_ahead has found out of a packet. nat64_translate compares it with the packet before it believes it. */
+struct nat64_hint {
+	struct ip6 ip6;		/* the IPv6 side of a binding */
+	uint16_t port;
+	uint8_t proto;
+	uint8_t shard;		/* where that lives */
+	uint64_t hash;		/* record_hash of it; 0: nothing is known */
+};
+
 struct nat64_packet {
 	uint8_t *data;		/* first byte of the IP header; LAYOUT_HEADROOM bytes before it may be overwritten */
 	uint32_t len;		/* in: bytes read. Out: bytes to send from data; 0: send nothing. */
@@ -80,6 +90,7 @@ struct nat64_packet {
 	 * takes along; what the device has to be told of it, which is zero unless it came with more than zero.
 	 */
 	struct layout_meta meta;
+	const struct nat64_hint *hint;	/* in: of nat64_look_ahead, or NULL */
 };
 
 /* Stand on an initialised region as worker number `worker`. Returns NULL, or what is wrong. */
@@ -100,6 +111,15 @@ void nat64_adopt(struct nat64 *n, uint32_t now);
  * nothing. The verdict is not counted here. With NAT64_kept it waits in the region, and nat64_due() gives it back.
  */
 enum nat64_verdict nat64_translate(struct nat64 *n, struct nat64_packet *packet, uint32_t now);
+
+/*
+ * Fetch into the processor's cache what nat64_translate will look for with the next packets, NAT64_AHEAD of them at most, so
+ * that they wait for memory together: data[i] has len[i] bytes. hint[i] becomes what packet i may be given as its hint. All
+ * of it is optional, and changes no packet's fate.
+ */
+#define NAT64_AHEAD 32
+void nat64_look_ahead(const struct nat64 *n, const uint8_t *const data[], const uint32_t len[], struct nat64_hint hint[],
+		      unsigned count);
 
 /*
  * The next piece of a packet that must be cut, into out, which has room for packet->cut bytes; *at is 0 for the first

@@ -46,7 +46,7 @@ offload_check(struct pkt *p, const struct layout_offload *o)
 	if (o->type == 0)
 		return NAT64_translated;
 	p->header = UDP_HEADER;
-	if (p->proto == NAT64_TCP)
+	if (p->proto == NAT64_TCP && p->l4 + TCP_HEADER <= p->len)
 		p->header = (p->data[p->l4 + 12] >> 4) * 4u;
 	if ((o->type & ~LAYOUT_ECN) != type_of(p, p->from) || (p->proto == NAT64_UDP && o->type & LAYOUT_ECN) ||
 	    o->segment == 0 || (p->proto == NAT64_TCP && p->header < TCP_HEADER) || p->len - p->l4 <= p->header)

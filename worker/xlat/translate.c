@@ -202,7 +202,7 @@ decide(struct nat64 *n, struct work *w, struct nat64_packet *out, uint32_t now)
 static enum nat64_verdict
 pass(struct nat64 *n, struct nat64_packet *out, uint32_t now, unsigned turn, const uint8_t *saved)
 {
-	struct work w = { .f = { .slot = FLOW_NO_SLOT }, .saved = saved };
+	struct work w = { .f = { .slot = FLOW_NO_SLOT, .hint = out->hint }, .saved = saved };
 	enum nat64_verdict v;
 
 	out->cut = 0;
