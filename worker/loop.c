@@ -32,6 +32,7 @@
 #define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
 #define FROM_KEPT (LAYOUT_BATCH + 1)
 #define FROM_SIDE4 (LAYOUT_BATCH / 2)	/* with two devices, the first buffer of the IPv4 side */
+_Static_assert(FROM_SIDE4 % NAT64_AHEAD == 0, "who looks ahead begins with each side");
 #define BATCH_BYTES (256 * 1024)	/* a batch ends with so many, that it does not leave the processor's cache */
 
 /* Where a packet came from. */

@@ -7,6 +7,7 @@
 #
 # nat64d lives in gateway, which has no link at all. blue and green have the same addresses and both use 64:ff9b::/96;
 # their pools, 198.51.100.8/29 and 198.51.100.16/29, are apart, because both are routed in uplink.
+# alone: 5,000 packets a second while workers are killed
 source "$(dirname "$0")/../lib.sh"
 
 RUN=$SHM
@@ -190,15 +191,14 @@ deaths()
 {
 	local i pid
 
-	"$B/tests/stress/flood" "/run/netns/n64t-$$-blue" "/run/netns/n64t-$$-server" "$SERVER" 9 5000 3 >"$T/flood" 2>&1 &
+	"$flood" "/run/netns/n64t-$$-blue" "/run/netns/n64t-$$-server" "$SERVER" 9 5000 60 >"$T/flood" 2>&1 &
 	echo $! >"$T/flood.pid"
 	sleep 0.5
-	for i in {1..4}; do
+	for i in {1..3}; do
 		pid=$(ctl --json show workers | pick "[w['pid'] for w in d['workers'] if w['tenant'] == 'blue'][$i % 2]")
 		kill -9 "$pid"
 		sleep 0.3
 	done
-	alive "$(cat "$T/flood.pid")"
 	flood_end
 	grep -q ' lost 0 ' "$T/flood"
 }
@@ -432,7 +432,7 @@ spoofed()
 
 places
 mkdir "$T/www"
-head -c 20000000 /dev/urandom >"$T/www/file"
+head -c 8000000 /dev/urandom >"$T/www/file"
 start server python3 -m http.server --directory "$T/www" 80
 wait_for 5 listening server 80
 echo_server server 203.0.113.2 7
@@ -445,10 +445,8 @@ check 'wrong namespaces are named' wrong
 begin
 check 'a device on each side, and its routes' devices
 check 'it is told' told
-for size in 56 1452; do
-	check "blue: echo of $size bytes" echo_of blue $size
-	check "green: echo of $size bytes" echo_of green $size
-done
+check 'blue: echo' echo_of blue 1452
+check 'green: echo' echo_of green 56
 check 'the same host and port of both' same_host
 check 'inbound' inbound
 check 'traceroute' hops
@@ -469,7 +467,6 @@ check 'an upgrade' upgraded
 check 'three workers' reloaded 3
 check 'one worker' reloaded 1
 check 'a larger pool' pool
-check 'law 1' law1
 check 'another namespace after a crash' moved
 check 'law 1' law1
 check 'a stop leaves nothing anywhere' stopped

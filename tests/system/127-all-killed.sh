@@ -53,11 +53,12 @@ connection()
 	[ "$(talk)" = "$1" ]
 }
 
+# managed ADDRESS-AND-PORT TIMES
 managed()
 {
 	local lost
 
-	for _ in 1 2 3; do
+	for _ in $(seq "$2"); do
 		flood_start 5000
 		sleep 1
 		remember
@@ -71,10 +72,10 @@ managed()
 	done
 }
 
-# The last thing the manager has said is that its service is ready, and that it keeps both queues.
+# The last thing the manager has said is that its service is ready, and that it keeps all queues.
 manager_ready()
 {
-	tail -1 "$T/gateway-env.log" | grep 'manager: ready .* keeps 2$'
+	tail -1 "$T/gateway-env.log" | grep "manager: ready .* keeps $keeps\$"
 }
 
 # With the powers that the service has, no others.
@@ -117,9 +118,18 @@ check 'a connection outlives it' connection "$port"
 check 'law 1' law1
 check 'it stops' gateway_stop
 check 'nothing is left' nothing_left
+keeps=2
 check 'started by a service manager' under_manager
 port=$(talk)
-check 'all killed under load, three times: nothing is lost' managed "$port"
+check 'all killed under load, three times: nothing is lost' managed "$port" 3
 check 'law 1 again' law1
+check 'it stops, and the manager keeps nothing' manager_stops
+# The IPv4 side in the router's namespace: a device there, too, and two queues more.
+config 'queue-length = 20000' "netns4 = n64t-$$-router"
+keeps=4
+check 'two devices, started by a service manager' under_manager
+port=$(talk)
+check 'all killed under load: nothing is lost' managed "$port" 1
+check 'law 1' law1
 check 'it stops, and the manager keeps nothing' manager_stops
 finish
