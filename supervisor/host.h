@@ -7,8 +7,8 @@
 #include "supervisor/config.h"
 
 /*
- * Look at rights, namespaces, devices, addresses, groups and programs, and log every obstacle as an error. Returns how many there
- * were. config was read from file; worker and ctld are paths of the programs.
+ * Look at rights, namespaces, devices, addresses, groups and programs, and log every obstacle as an error. Returns how many
+ * there were. config was read from file; worker and ctld are paths of the programs.
  */
 unsigned host_check(const struct config *config, const char *file, const char *worker, const char *ctld);
 

@@ -22,7 +22,6 @@
  *
  * Must never: touch a process that may be somebody else's; let two workers write one region.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,6 +39,7 @@
 #include "supervisor/netns.h"
 #include "supervisor/orphan.h"
 #include "supervisor/snapshot.h"
+#include "supervisor/sweep.h"
 
 #define LEGACY_PATIENCE 2000		/* ms a killed worker may take to be gone */
 #define LEGACY_QUEUES 500		/* ms until nobody holds a queue any more, when all holders are gone */
@@ -485,87 +485,6 @@ legacy_attach(struct legacy_share *share, const struct config_tenant *config)
 		 config->name_, d->name);
 }
 
-/* The devices that go on. Returns how many. */
-static unsigned
-legacy_places(const struct gateway *g, struct device_place *place)
-{
-	unsigned n = 0;
-
-	for (uint32_t t = 0; t < g->config->tenants; t++) {
-		const struct device *d = &g->legacy.share[t].device;
-
-		for (unsigned leg = 0; leg < d->legs && d->queues > 0; leg++)
-			place[n++] = (struct device_place) { netns_number(d->leg[leg].netns), d->leg[leg].index };
-	}
-	return n;
-}
-
-/* Remove what else there is of devices of ours in this namespace, if there is one of that name. Returns how many went. */
-static unsigned
-legacy_sweep_netns(const struct gateway *g, const char *name, const struct device_place *keep, unsigned n)
-{
-	int netns, swept = 0;
-
-	if (netns_open(&netns, name) == 0)
-		swept = device_sweep(netns, g->config->gateway.run_dir.s, keep, n);
-	netns_close(&netns);
-	return swept > 0 ? (unsigned)swept : 0;
-}
-
-/* In all namespaces that the predecessor used or we shall use. */
-static unsigned
-legacy_sweep_devices(const struct gateway *g)
-{
-	const struct config *config[] = { g->legacy.estate ? &g->legacy.estate->config : NULL, g->config };
-	struct device_place keep[CONFIG_MAX_TENANTS * DEVICE_LEGS];
-	unsigned n = legacy_places(g, keep), swept = legacy_sweep_netns(g, "", keep, n);
-
-	for (unsigned c = 0; c < 2; c++) {
-		for (uint32_t t = 0; config[c] && t < config[c]->tenants; t++) {
-			const struct config_tenant *tenant = &config[c]->tenant[t];
-
-			if (*tenant->netns6.s)
-				swept += legacy_sweep_netns(g, tenant->netns6.s, keep, n);
-			if (*tenant->netns4.s && config_apart(tenant))
-				swept += legacy_sweep_netns(g, tenant->netns4.s, keep, n);
-		}
-	}
-	return swept;
-}
-
-/* Is it the file of a region that goes on, or of one whose bindings do? */
-static bool
-legacy_goes_on(const struct gateway *g, const char *file)
-{
-	for (uint32_t t = 0; t < g->config->tenants; t++)
-		if (strcmp(g->legacy.share[t].region.file, file) == 0 || strcmp(g->legacy.share[t].old.file, file) == 0)
-			return true;
-	return false;
-}
-
-static bool
-legacy_ends_in(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return n > m && strcmp(name + n - m, end) == 0;
-}
-
-/* Remove regions that do not go on, and files that were never finished. */
-static void
-legacy_sweep_files(const struct gateway *g)
-{
-	DIR *directory = opendir(g->config->gateway.run_dir.s);
-	struct dirent *entry;
-
-	while (directory && (entry = readdir(directory)))
-		if ((legacy_ends_in(entry->d_name, REGION_SUFFIX) && !legacy_goes_on(g, entry->d_name)) ||
-		    legacy_ends_in(entry->d_name, MEMORY_NEW))
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory)
-		closedir(directory);
-}
-
 void
 legacy_find(struct gateway *g)
 {
@@ -591,11 +510,11 @@ legacy_take(struct gateway *g)
 		if (l->share[t].attach)
 			legacy_attach(&l->share[t], &g->config->tenant[t]);
 	}
-	swept = legacy_sweep_devices(g);
+	swept = sweep_devices(g);
 	caps_drop();
 	if (swept > 0)
 		log_line(CONFIG_LOG_INFO, "removed %u device%s that an earlier nat64d left", swept, swept == 1 ? "" : "s");
-	legacy_sweep_files(g);
+	sweep_files(g);
 	estate_path(g->left.path, g->config->gateway.run_dir.s);
 }
 

@@ -269,7 +269,7 @@ narrowing(void **state)
 	struct estate *e;
 
 	(void)state;
-	d->queue[2] = gateway.control;
+	d->leg[0].queue[2] = gateway.control;
 	d->queues = 3;
 	e = written();
 	assert_int_equal(e->tenant[0].queues, 2);
