@@ -130,8 +130,8 @@ host_taken(const struct host_side *h, bool running)
 
 	if (strchr(device, '%') || if_nametoindex(device) == 0 || (!running && host_ours(h->config, device)))
 		return;
-	snprintf(what, sizeof(what), "there is a device %s already%s%s, and it is not ours; remove it (ip link delete %s), or write "
-		 "device = NAME", device, *h->netns ? " in the network namespace " : "", h->netns, device);
+	snprintf(what, sizeof(what), "there is a device %s already%s%s, and it is not ours; remove it (ip link delete %s), or "
+		 "write device = NAME", device, *h->netns ? " in the network namespace " : "", h->netns, device);
 	host_problem(h, h->config->lines.tenant[h->t].device, "device", what);
 }
 
