@@ -179,8 +179,8 @@ host_look(const struct host_side *h, struct host_names *names, bool makes, bool 
 	int netns, rc = netns_open(&netns, h->netns);
 
 	if (rc != 0) {
-		snprintf(what, sizeof(what), "%s: %s; make it (ip netns add %s), or write one that ip netns list shows", h->netns,
-			 rc == -EINVAL ? "that is no network namespace" :
+		snprintf(what, sizeof(what), "%s: %s; make it (ip netns add %s), or write one that ip netns list shows",
+			 h->netns, rc == -EINVAL ? "that is no network namespace" :
 			 rc == -ENOENT ? "there is no network namespace of that name" : strerror(-rc), h->netns);
 		host_problem(h, line, key, what);
 		return;
