@@ -163,12 +163,18 @@ all_at_once()
 	ip -n "n64t-$$-gateway" route show 198.51.100.20/30 | grep -q 'dev red'
 }
 
+drained()
+{
+	[ -z "$(ip -n "n64t-$$-gateway" route show 198.51.100.24/30)" ]
+}
+
 # What is in the way is named, and nothing is done, for the others either.
 in_the_way()
 {
-	tenants lab blue
+	MORE='drain-timeout = 0' tenants lab blue
 	reload
 	absent red
+	wait_for 30 drained # what blue had more of, so that nothing changes by itself
 	ip -n "n64t-$$-gateway" route replace unreachable 198.51.100.20/30
 	MORE='pool = 198.51.100.24/30' tenants lab green blue
 	refused '[tenant green] there is a route to 198.51.100.20/30 already'
