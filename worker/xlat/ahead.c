@@ -147,12 +147,12 @@ nat64_look_ahead(const struct nat64 *n, const uint8_t *const data[], const uint3
 			fetch_pool(n, &hint[i], &at[i]);
 	}
 	for (unsigned i = 0; i < count; i++)
-		if (at[i].subscriber)
+		if (at[i].s && at[i].subscriber)
 			fetch_port(n, &hint[i], &at[i], draws);
 		else if (at[i].s && at[i].slot >= 0)
 			at[i].session = session_prefetch(at[i].s, n->secret->index_key, (uint32_t)at[i].slot, at[i].remote4,
 							 at[i].remote_port);
 	for (unsigned i = 0; i < count; i++)
-		if (at[i].session)
+		if (at[i].s && at[i].session)
 			session_fetch(at[i].s, at[i].session);
 }
