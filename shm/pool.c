@@ -164,7 +164,7 @@ void
 pool_prefetch(const struct shard *s, uint32_t address, enum nat64_proto proto, const struct layout_secret *secret)
 {
 	const uint8_t *pool = (const void *)shard_pool(s, address, proto);
-	size_t size = sizeof(struct shard_pool) + s->l->blocks_per_shard * 8;
+	size_t size = sizeof(struct shard_pool) + (size_t)s->l->blocks_per_shard * 8;
 
 	for (size_t at = 0; at < size; at += 64)
 		__builtin_prefetch(pool + at, 1);
