@@ -434,9 +434,12 @@ check_two_statics(struct check *c, const struct check *o)
 	}
 }
 
-/* c is a tenant to come; o was in force up to now under another number, and goes on or not. */
+/*
+ * o was in force up to now under another number. What it has is free in this reload only if it goes and c comes: a tenant that
+ * is there already gets its routes before others lose theirs.
+ */
 static void
-check_after(struct check *c, const struct config_tenant *o, bool stays)
+check_after(struct check *c, const struct config_tenant *o, bool taken)
 {
 	const struct config_tenant *t = c->t;
 
@@ -444,12 +447,12 @@ check_after(struct check *c, const struct config_tenant *o, bool stays)
 		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
 			    "%s is the device of [tenant %s] until that is gone; remove it, reload, then add this one",
 			    t->device.s, o->name_);
-	for (uint32_t i = 0; i < t->pool.n && stays; i++)
+	for (uint32_t i = 0; i < t->pool.n && taken; i++)
 		if (check_pool_in_use(t, &t->pool.item[i], o))
 			problem_add(c->problems, c->lines->pool[i], check_where(c, "pool"),
 				    "[tenant %s] has addresses of it; take them out there, reload, and add them here when "
 				    "their bindings are over (drain-timeout)", o->name_);
-	for (uint32_t i = 0; i < t->prefix.n && stays; i++)
+	for (uint32_t i = 0; i < t->prefix.n && taken; i++)
 		if (check_prefix_meets(t, &t->prefix.item[i], o))
 			problem_add(c->problems, check_at(c, c->lines->prefix[i]), check_where(c, "prefix"),
 				    "[tenant %s] has the route until the end of this reload; take the prefix out there, "
@@ -467,7 +470,7 @@ check_reload(const struct config *new, const struct config *old, struct problem_
 		check_begin(&c, new, n, problems);
 		for (uint32_t o = 0; o < old->tenants; o++)
 			if (o != n && config_has(old, o))
-				check_after(&c, &old->tenant[o], config_has(new, o));
+				check_after(&c, &old->tenant[o], config_has(new, o) || config_has(old, n));
 	}
 }
 

@@ -149,9 +149,9 @@ estate_fill_tenant(struct estate_tenant *e, const struct gateway *g, const struc
 		e->slot[w].flags = (slot->leaving ? ESTATE_LEAVING : 0) | (slot->pushed ? ESTATE_PUSHED : 0) |
 				   (slot->stuck ? ESTATE_STUCK : 0) | (slot->crashed ? ESTATE_CRASHED : 0);
 	}
-	for (unsigned i = 0; i < c->spares; i++)
+	for (unsigned i = 0; i < c->spares && e->spares < ESTATE_SPARES; i++)
 		e->spare[e->spares++] = (uint32_t)c->spare[i].pid;
-	for (unsigned i = 0; i < c->formers; i++)
+	for (unsigned i = 0; i < c->formers && e->spares < ESTATE_SPARES; i++)
 		e->spare[e->spares++] = (uint32_t)c->former[i];
 	return region_sum(region, &e->region_sum);
 }

@@ -178,6 +178,8 @@ host_look(const struct host_side *h, struct host_names *names, bool makes, bool 
 	char what[256];
 	int netns, rc = netns_open(&netns, h->netns);
 
+	if (rc != 0 && running && !makes)
+		return;			/* who works there goes on when the name is gone */
 	if (rc != 0) {
 		snprintf(what, sizeof(what), "%s: %s; make it (ip netns add %s), or write one that ip netns list shows",
 			 h->netns, rc == -EINVAL ? "that is no network namespace" :

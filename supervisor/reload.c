@@ -220,6 +220,8 @@ reload_apply(struct gateway *g, uint64_t now)
 	if (g->other) {
 		reload_exchange(g, now);
 		others = tenants_commit(g, now);
+		if (others)
+			host_warn_forwarding(g->config);	/* of namespaces that nobody used before, too */
 	}
 	g->reload.committed = true;
 	g->reload.deadline = now + RELOAD_PATIENCE;

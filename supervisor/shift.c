@@ -241,7 +241,7 @@ halted(struct tenant *t, uint64_t now)
 	for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++) {
 		struct crew_slot *slot = &t->crew.slot[w];
 
-		n += slot->pid != 0;
+		n += slot->pid != 0 || slot->passing != 0;	/* it runs no more, but is not in the books yet */
 		if (slot->pid && now > t->shift.deadline && !slot->pushed) {
 			slot->pushed = true;
 			crew_signal(slot->pid);

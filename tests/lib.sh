@@ -69,12 +69,26 @@ end()
 	wait_for "${2:-5}" gone "$1" || { kill -9 "$1" 2>/dev/null || true; return 1; }
 }
 
+# members TEST - the pids of our programs in sessions that the test with this pid began. A session's number may be that of
+# another test's by now, which then has its first process in that one's namespaces.
+members()
+{
+	local sid
+
+	[ -e "/tmp/n64t-$1/pids" ] || return 0
+	while read -r sid; do
+		case $(ip netns identify "$sid" 2>/dev/null) in
+		'' | "n64t-$1-"*) pgrep -s "$sid" nat64 || true ;;
+		esac
+	done <"/tmp/n64t-$1/pids"
+}
+
 # remove PID - everything that the test with this pid had: processes, namespaces, files
 # A recorded pid may belong to somebody else by now, so only what lives in the test's namespaces is ended, and then
 # those of our programs that live in a session which one of those began.
 remove()
 {
-	local pid name dir=/tmp/n64t-$1 names sid
+	local pid name dir=/tmp/n64t-$1 names
 
 	names=$(ip netns list | grep -o "^n64t-$1-[a-z]*" || true)
 	for name in $names; do
@@ -93,10 +107,8 @@ remove()
 			kill -9 "$pid" 2>/dev/null || true
 		done
 	done
-	for sid in $(cat "$dir/pids" 2>/dev/null || true); do
-		for pid in $(pgrep -s "$sid" 'nat64' || true); do
-			kill -9 "$pid" 2>/dev/null || true
-		done
+	for pid in $(members "$1"); do
+		kill -9 "$pid" 2>/dev/null || true
 	done
 	for name in $names; do
 		ip netns del "$name"
@@ -331,7 +343,7 @@ ours()
 {
 	local pid
 
-	for pid in $(pgrep -s "$(paste -sd, "$T/pids")" nat64 || true); do
+	for pid in $(members $$); do
 		if alive "$pid"; then
 			echo "$pid"
 		fi

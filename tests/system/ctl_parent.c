@@ -162,6 +162,7 @@ main(int argc, char **argv)
 		if (!layout_plan(&l, &g))
 			errx(1, "layout");
 		paper->region_size[t] = l.size;
+		paper->number[t] = t;
 		world_region(share(l.size, &region_fd[t]), &l, &config, t ? 0 : (unsigned)atoi(argv[3]));
 		world_image(share(sizeof(struct image), &image_fd[t]), &config);
 	}
