@@ -90,10 +90,16 @@ most()
 	serve 1 64
 }
 
+sixty_six()
+{
+	[ "$(ours | wc -l)" = 66 ]
+}
+
 killed()
 {
 	kill_nat64d
 	gateway_start
+	wait_for 10 sixty_six # the nat64-ctld before may take a moment to notice
 	grep -q 'has left its estate and 64 workers; taking over' "$T/gateway-nat64d.log"
 	[ "$(grep -c 'starting afresh' "$T/gateway-nat64d.log")" = 0 ]
 	each
