@@ -90,6 +90,16 @@ index_next(struct index_walk *w)
 	return (int64_t)number - 1;
 }
 
+/* The first candidate, if it is below count, or -1: nothing is compared. For who fetches it before it is needed. */
+static inline int64_t
+index_guess(const uint32_t *cells, uint32_t buckets, uint64_t hash, uint32_t count)
+{
+	struct index_walk w = index_begin(cells, buckets, hash);
+	int64_t number = index_next(&w);
+
+	return number < count ? number : -1;
+}
+
 /* The cell where number stands for hash, or -1. */
 int64_t index_cell(const uint32_t *cells, uint32_t buckets, uint64_t hash, uint32_t number);
 

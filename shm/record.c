@@ -48,10 +48,7 @@ record_find(const struct shard *s, const struct record_key *k, uint64_t hash)
 int64_t
 record_guess(const struct shard *s, uint64_t hash)
 {
-	struct index_walk w = index_begin(s->index, s->l->index_buckets, hash);
-	int64_t slot = index_next(&w);
-
-	return slot < s->l->slots ? slot : -1;
+	return index_guess(s->index, s->l->index_buckets, hash, s->l->slots);
 }
 
 static void

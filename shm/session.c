@@ -69,10 +69,9 @@ session_prefetch(const struct shard *s, const uint8_t key[16], uint32_t slot, ui
 void
 session_fetch(const struct shard *s, uint64_t hash)
 {
-	struct index_walk w = index_begin(s->session_index, s->l->session_buckets, hash);
-	int64_t n = index_next(&w);
+	int64_t n = index_guess(s->session_index, s->l->session_buckets, hash, s->l->g.shard_sessions);
 
-	if (n >= 0 && n < s->l->g.shard_sessions) {
+	if (n >= 0) {
 		__builtin_prefetch(&s->sessions[n], 1);
 		__builtin_prefetch(&s->sessions[n].peer, 1);	/* two lines, at times */
 	}

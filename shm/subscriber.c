@@ -74,10 +74,9 @@ subscriber_prefetch(const struct shard *s, const uint8_t key[16], const struct i
 void
 subscriber_fetch(const struct shard *s, uint64_t hash)
 {
-	struct index_walk w = index_begin(s->subscriber_index, s->l->subscriber_buckets, hash);
-	int64_t n = index_next(&w);
+	int64_t n = index_guess(s->subscriber_index, s->l->subscriber_buckets, hash, s->l->shard_subscribers);
 
-	if (n >= 0 && n < s->l->shard_subscribers)
+	if (n >= 0)
 		__builtin_prefetch(&s->subscribers[n], 1);
 }
 
