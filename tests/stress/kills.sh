@@ -13,7 +13,7 @@ traffic_begin()
 	"$tools/churn" "/run/netns/n64t-$$-client" "/run/netns/n64t-$$-other" "/run/netns/n64t-$$-server" >"$T/churn" 2>&1 &
 	echo $! >"$T/churn.pid"
 	cat "$T/churn.pid" >>"$T/pids"
-	sleep 3 # until ports are short and timers have run out
+	sleep 3 # until ports are short, which 300 new flows a second are enough for, and timers have run out
 	alive "$(cat "$T/churn.pid")" || { cat "$T/churn"; return 1; }
 }
 
@@ -46,7 +46,7 @@ churned()
 	wait_for 10 running 2
 	sleep 2
 	for what in ports_exhausted ports_squeezed replayed_packets kept syn_unanswered; do
-		echo "$what $(counter $what)"
+		echo "$what $(counter $what)" | tee -a "$T/rough"
 		[ "$(counter $what)" -gt 0 ]
 	done
 	echo "handed_over $(counter handed_over)"
@@ -87,12 +87,13 @@ hasty 60
 WORKERS=2 config 'udp-timeout = 120' 'tcp-transitory-timeout = 120' 'icmp-timeout = 60' 'queue-length = 20000' \
 	'filtering = address-dependent' \
 	'static = udp 198.51.100.8:80 [2001:db8:1::2]:8080' 'static = udp 198.51.100.8:81 [2001:db8:2::2]:8081'
-sed -i 's,^pool = .*,pool = 198.51.100.8 ports 2048-3583,' "$T/nat64.ini"
+sed -i 's,^pool = .*,pool = 198.51.100.8 ports 2048-2815,' "$T/nat64.ini"
 begin
 check 'traffic of every kind' traffic_begin
 check "$kills kills, an audit after each hundred" storm
 awk '{ n += $2 } END { print n " killed, audited " NR " times; of the last hundred: " $0 }' "$T/killed"
 check 'and it was as rough as it was meant to be' churned
+paste -sd' ' "$T/rough"
 check 'who was there at the start is there at the end' traffic_end
 cat "$T/churn"
 check 'every packet read has one verdict' verdicts_add_up
