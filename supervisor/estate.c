@@ -165,7 +165,7 @@ estate_fill_children(uint64_t *child, struct gateway *g)
 			child[ESTATE_WORKER(t->number, w)] = orphan_word(t->crew.slot[w].pid);
 }
 
-/* The tenants that are named: all but those of whom no process is left. Returns how many pieces that takes. */
+/* The tenants that are named, wherever they are in their lives. Returns how many pieces that takes. */
 static uint32_t
 estate_named(struct gateway *g, const struct tenant *named[CONFIG_MAX_TENANTS])
 {
@@ -174,8 +174,6 @@ estate_named(struct gateway *g, const struct tenant *named[CONFIG_MAX_TENANTS])
 	for (uint32_t n = 0; n < CONFIG_MAX_TENANTS; n++)
 		named[n] = NULL;
 	for (const struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
-		if (t->stage == TENANT_GONE)
-			continue;
 		named[t->number] = t;
 		end = t->number + 1;
 	}

@@ -197,20 +197,19 @@ legacy_close_queues(const int *queue, unsigned n)
 		close(queue[--n]);
 }
 
-/* The queues of a leg, from the service manager, if it has all of them and they are the device's. */
+/* All queues of all legs from the service manager, if it has them and they are the device's. Else it is told in the end. */
 static bool
-legacy_queues_kept(struct legacy *l, const char *tenant, struct device *d, unsigned leg, enum tun_header header, unsigned n)
+legacy_queues_kept(struct legacy *l, const char *tenant, struct device *d, enum tun_header header, unsigned n)
 {
-	int *queue = d->leg[leg].queue;
-
-	if (!store_take(&l->store, tenant, leg, n, queue))
-		return false;
-	for (unsigned w = 0; w < n; w++) {
-		if (tun_is(queue[w], d->name, header))
-			continue;
-		legacy_close_queues(queue, n);
-		return false;
+	for (unsigned leg = 0; leg < d->legs; leg++) {
+		if (!store_look(&l->store, tenant, leg, n, d->leg[leg].queue))
+			return false;
+		for (unsigned w = 0; w < n; w++)
+			if (!tun_is(d->leg[leg].queue[w], d->name, header))
+				return false;
 	}
+	for (unsigned leg = 0; leg < d->legs; leg++)
+		store_take(&l->store, d->leg[leg].queue, n);
 	return true;
 }
 
@@ -259,23 +258,17 @@ legacy_queues(struct legacy *l, uint32_t n, struct legacy_share *share, enum tun
 {
 	const struct estate_tenant *e = &l->estate->tenant[n];
 	struct device *d = &share->device;
-	unsigned leg;
+	unsigned leg = 0;
 
-	share->kept = true;
-	for (leg = 0; leg < d->legs; leg++) {
-		bool kept = legacy_queues_kept(l, e->name, d, leg, header, e->queues);
-
-		if (!kept && !legacy_queues_of(l->orphan[n], d, leg, header, e->queues))
-			break;
-		share->kept = share->kept && kept;
-	}
-	if (leg == d->legs) {
+	share->kept = legacy_queues_kept(l, e->name, d, header, e->queues);
+	while (!share->kept && leg < d->legs && legacy_queues_of(l->orphan[n], d, leg, header, e->queues))
+		leg++;
+	if (share->kept || leg == d->legs) {
 		d->queues = e->queues;
 		return true;
 	}
 	while (leg > 0)
 		legacy_close_queues(d->leg[--leg].queue, e->queues);
-	share->kept = false;
 	return false;
 }
 

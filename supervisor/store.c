@@ -67,31 +67,36 @@ store_open(struct store *s)
 	unsetenv("LISTEN_FDNAMES");
 }
 
-static struct store_item *
-store_find(struct store *s, const char *tenant, unsigned leg, unsigned w)
+static int
+store_find(const struct store *s, const char *tenant, unsigned leg, unsigned w)
 {
 	char name[CONFIG_NAME_MAX + 8];
 
 	store_name(name, tenant, leg, w);
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->item[i].fd >= 0 && strcmp(s->item[i].name, name) == 0)
-			return &s->item[i];
-	return NULL;
+			return s->item[i].fd;
+	return -1;
 }
 
 bool
-store_take(struct store *s, const char *tenant, unsigned leg, unsigned n, int *queue)
+store_look(const struct store *s, const char *tenant, unsigned leg, unsigned n, int *queue)
 {
-	for (unsigned w = 0; w < n; w++)
-		if (!store_find(s, tenant, leg, w))
-			return false;
 	for (unsigned w = 0; w < n; w++) {
-		struct store_item *item = store_find(s, tenant, leg, w);
-
-		queue[w] = item->fd;
-		item->fd = -1;
+		queue[w] = store_find(s, tenant, leg, w);
+		if (queue[w] < 0)
+			return false;
 	}
 	return true;
+}
+
+void
+store_take(struct store *s, const int *queue, unsigned n)
+{
+	for (unsigned w = 0; w < n; w++)
+		for (unsigned i = 0; i < s->n; i++)
+			if (s->item[i].fd == queue[w])
+				s->item[i].fd = -1;
 }
 
 void

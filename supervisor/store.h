@@ -23,8 +23,11 @@ struct store {
  */
 void store_open(struct store *s);
 
-/* Take the n queues of a leg of a tenant's device out of it. Returns false when one is missing; then nothing is taken. */
-bool store_take(struct store *s, const char *tenant, unsigned leg, unsigned n, int *queue);
+/* The n queues of a leg of a tenant's device, which stay in the store. Returns false when one is missing. */
+bool store_look(const struct store *s, const char *tenant, unsigned leg, unsigned n, int *queue);
+
+/* Take what store_look found out of it: the caller owns these descriptors from now on. */
+void store_take(struct store *s, const int *queue, unsigned n);
 
 /* Whatever nobody has taken: close it, and have the service manager forget it. */
 void store_close(struct store *s);

@@ -26,7 +26,6 @@ enum tenant_stage {
 	TENANT_JOINS,			/* and its workers come */
 	TENANT_STAYS,			/* in force */
 	TENANT_LEAVES,			/* not any more, or not after all: its workers are to leave */
-	TENANT_GONE,			/* they have left */
 };
 
 struct tenant {

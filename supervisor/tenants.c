@@ -386,33 +386,34 @@ tenants_lives(struct tenant *t, uint64_t now)
 	return true;
 }
 
+/* Nobody of it is left. The estate names it until it is gone, so that a successor would find what there still is of it. */
+static void
+tenants_remove(struct gateway *g, struct tenant *t)
+{
+	int rc;
+
+	caps_raise(CAPS_NETWORK);
+	tenants_forget(g, t);
+	caps_drop();
+	rc = estate_write(g);
+	if (rc != 0)
+		log_line(CONFIG_LOG_WARNING, "cannot write %s: %s; it names a tenant that is gone", g->left.path,
+			 strerror(-rc));
+}
+
 bool
 tenants_tick(struct gateway *g, uint64_t now)
 {
-	bool leaving = false, gone = false;
-	int rc;
+	bool leaving = false;
 
 	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
 		if (t->stage != TENANT_LEAVES)
 			continue;
-		if (tenants_lives(t, now)) {
-			leaving = true;
-		} else {
-			t->stage = TENANT_GONE;
-			gone = true;
-		}
-	}
-	rc = gone ? estate_write(g) : 0;
-	if (rc != 0)
-		log_line(CONFIG_LOG_WARNING, "cannot write %s: %s; it names tenants that are gone", g->left.path,
-			 strerror(-rc));
-	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
-		if (t->stage != TENANT_GONE)
+		leaving = true;
+		if (tenants_lives(t, now))
 			continue;
-		caps_raise(CAPS_NETWORK);
-		tenants_forget(g, t);
-		caps_drop();
-		return true;		/* one a turn: the kernel takes its time for a device */
+		tenants_remove(g, t);	/* one a turn: the kernel takes its time for a device */
+		break;
 	}
 	return leaving;
 }

@@ -3,9 +3,9 @@
  *
  *   start    NONE ─▶ STAYS                           tenants_open
  *   reload   NONE ─▶ MADE ─▶ JOINS ─▶ STAYS          tenants_join, then tenants_commit; or tenants_revoke: ─▶ LEAVES
- *            STAYS ─▶ LEAVES ─▶ GONE ─▶ NONE         tenants_commit, then tenants_tick
+ *            STAYS ─▶ LEAVES ─▶ NONE                 tenants_commit, then tenants_tick
  *
- * From before it has a worker until after its last one has ended, a tenant is in the estate.
+ * From before it has a worker until nothing of it is left, a tenant is in the estate.
  */
 #ifndef SUPERVISOR_TENANTS_H
 #define SUPERVISOR_TENANTS_H

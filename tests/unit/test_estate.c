@@ -252,10 +252,6 @@ holes(void **state)
 	assert_true(e->child[ESTATE_WORKER(0, 1)] == 0);
 	estate_forget(e);
 	blue->stage = TENANT_STAYS;
-	green->stage = TENANT_GONE;
-	e = written();
-	assert_int_equal(e->tenants, 1);
-	estate_forget(e);
 	green->stage = TENANT_NONE;
 	free(coming);
 	estate_forget(written());

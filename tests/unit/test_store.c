@@ -145,11 +145,13 @@ taken_back(void **state)
 	started(&s, me, "red.q0:blue.q1:blue.q0:green.q0", 4);
 	assert_int_equal(s.n, 4);
 	assert_int_equal(fcntl(3, F_GETFD), FD_CLOEXEC);
-	assert_false(store_take(&s, "green", 0, 2, queue));	/* one is missing: nothing is taken */
-	assert_true(store_take(&s, "blue", 0, 2, queue));
+	assert_false(store_look(&s, "green", 0, 2, queue));	/* one is missing */
+	assert_true(store_look(&s, "green", 0, 1, queue));	/* looked at and left: it will be forgotten with the rest */
+	assert_true(store_look(&s, "blue", 0, 2, queue));
 	assert_int_equal(queue[0], 5);
 	assert_int_equal(queue[1], 4);
-	assert_false(store_take(&s, "blue", 0, 2, queue));
+	store_take(&s, queue, 2);
+	assert_false(store_look(&s, "blue", 0, 2, queue));
 	store_close(&s);
 	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=red.q0"), -1);
 	assert_int_equal(hears("FDSTOREREMOVE=1\nFDNAME=green.q0"), -1);
@@ -163,12 +165,12 @@ taken_back(void **state)
 	assert_int_equal(s.n, 0);
 	close(3);
 	started(&s, me, NULL, 2);			/* without names they are nobody's */
-	assert_false(store_take(&s, "blue", 0, 1, queue));
+	assert_false(store_look(&s, "blue", 0, 1, queue));
 	store_close(&s);
 	setenv("LISTEN_PID", me, 1);
 	setenv("LISTEN_FDS", "99999999999999999999", 1);	/* and those that are not there, neither */
 	store_open(&s);
-	assert_false(store_take(&s, "blue", 0, 1, queue));
+	assert_false(store_look(&s, "blue", 0, 1, queue));
 }
 
 int
