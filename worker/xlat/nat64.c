@@ -104,4 +104,6 @@ nat64_adopt(struct nat64 *n, uint32_t now)
 			shard_recover_owner(&n->shard[s]);
 	for (uint32_t i = 0; i < n->config->static_.n; i++)
 		adopt_static(n, i, now);
+	n->lap = now;			/* packets wait for us; ports can: the clock hand sets out in the next second */
+	n->lap_done = true;
 }

@@ -101,7 +101,8 @@ void nat64_configure(struct nat64 *n, const struct config_tenant *config);
 
 /*
  * Take over the shards that belong to this worker: finish what a dead predecessor had committed, and make the static
- * bindings that are missing. Call once before the first packet.
+ * bindings that are missing. Time-outs are looked after from the next second on, for packets wait. Call once before the first
+ * packet.
  */
 void nat64_adopt(struct nat64 *n, uint32_t now);
 
