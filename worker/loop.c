@@ -31,6 +31,7 @@
 #define EXPIRE_IDLE 4096
 #define FROM_WORKERS LAYOUT_BATCH	/* buffers: for a packet that was handed over, and for one that was kept */
 #define FROM_KEPT (LAYOUT_BATCH + 1)
+#define BATCH_FIRST 8			/* packets; doubled until it is LAYOUT_BATCH */
 #define FROM_SIDE4 (LAYOUT_BATCH / 2)	/* with two devices, the first buffer of the IPv4 side */
 _Static_assert(FROM_SIDE4 % NAT64_AHEAD == 0, "who looks ahead begins with each side");
 #define BATCH_BYTES (256 * 1024)	/* a batch ends with so many, that it does not leave the processor's cache */
@@ -56,6 +57,7 @@ struct loop {
 	unsigned worker;
 	struct layout_worker *line;
 	uint32_t buffer_size, generation, now, leaving_at;
+	unsigned batch;			/* so many packets are read at once, at most */
 	bool apart;			/* there are two devices: each has packets of one family */
 	int queue[NAT64_N_SIDES];	/* where a family comes from and goes to; the same one when there is one device */
 	bool gone;			/* the device was deleted, or one of them: there is nothing to read, ever */
@@ -295,13 +297,20 @@ from_queue(struct loop *l, int queue, unsigned first, unsigned end)
 	return n - first;
 }
 
+/* A batch. A worker begins with a small one, as packets wait and first touches are slow; each further one is twice as large. */
 static unsigned
 from_queues(struct loop *l)
 {
+	unsigned n, half = l->batch / 2;
+
 	if (!l->apart)
-		return from_queue(l, HERITAGE_QUEUE, 0, LAYOUT_BATCH);
-	return from_queue(l, l->queue[NAT64_FROM_IP6], 0, FROM_SIDE4) +
-	       from_queue(l, l->queue[NAT64_FROM_IP4], FROM_SIDE4, LAYOUT_BATCH);
+		n = from_queue(l, HERITAGE_QUEUE, 0, l->batch);
+	else
+		n = from_queue(l, l->queue[NAT64_FROM_IP6], 0, half) +
+		    from_queue(l, l->queue[NAT64_FROM_IP4], FROM_SIDE4, FROM_SIDE4 + half);
+	if (n > 0 && l->batch < LAYOUT_BATCH)
+		l->batch *= 2;
+	return n;
 }
 
 static unsigned
@@ -479,6 +488,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		.worker = w,
 		.line = (struct layout_worker *)layout_at(maps->region, maps->layout.workers) + w,
 		.buffer_size = maps->layout.buffer_size,
+		.batch = BATCH_FIRST,
 		.offload = maps->offload != STATUS_offload_off,
 		.apart = maps->legs == 2,
 		.queue = { HERITAGE_QUEUE, maps->legs == 2 ? HERITAGE_QUEUE4 : HERITAGE_QUEUE },

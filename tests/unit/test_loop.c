@@ -209,6 +209,28 @@ stop_after(void *packets)
 	return NULL;
 }
 
+/* Forty packets wait for who has just begun: the first of them do not wait until all have been read. */
+static void
+begins_with_few(void **state)
+{
+	struct counters_row *row = layout_at(w.region, w.layout.counters);
+	uint8_t packet[LEN];
+	unsigned packets = 40;
+	pthread_t thread;
+
+	(void)state;
+	for (unsigned i = 0; i < packets; i++) {
+		datagram(packet, 0, (uint16_t)(1000 + i % 10));
+		assert_int_equal(send(kernel, packet, LEN, 0), LEN);
+	}
+	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
+	assert_null(loop_run(&maps, 0, false, 0));
+	pthread_join(thread, NULL);
+	assert_int_equal(packets, 40);
+	assert_int_equal(row->counter[COUNTER_queue_packets], 40);
+	assert_int_equal(row->counter[COUNTER_batches], 3);	/* 8, 16 and the rest */
+}
+
 /* A predecessor kept the last fragment; the first one comes to the successor, and both go out. */
 static void
 kept_goes_on(void **state)
@@ -473,6 +495,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_waits_loses_nothing, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(asks_who_is_silent, open_worker, close_worker),
+		cmocka_unit_test_setup_teardown(begins_with_few, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(kept_goes_on, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(drained_keeps_nothing, open_worker, close_worker),
 		cmocka_unit_test_setup_teardown(leaves_without_a_device, open_worker, close_worker),
