@@ -111,7 +111,7 @@ remove()
 		kill -9 "$pid" 2>/dev/null || true
 	done
 	for name in $names; do
-		ip netns del "$name"
+		ip netns del "$name" 2>/dev/null || true # another test may be faster
 		rm -rf "/etc/netns/$name"
 	done
 	rmdir /etc/netns 2>/dev/null || true
@@ -187,7 +187,8 @@ net_up()
 }
 
 # config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds a line for
-# [gateway]. OFFLOAD=off: all that follows on devices without offloads.
+# [gateway]. OFFLOAD=off: all that follows on devices without offloads. Queues are long, so that packets wait while a busy machine
+# does other things.
 config()
 {
 	cat >"$T/nat64.ini" <<-END
@@ -199,6 +200,7 @@ config()
 		device = nat64
 		workers = ${WORKERS-1}
 		offload = ${OFFLOAD-auto}
+		queue-length = ${QUEUE-20000}
 		pool = 198.51.100.8/29
 		source = 2001:db8::/32
 		allow = 203.0.113.0/24

@@ -97,7 +97,7 @@ net_up
 ip -6 -n "n64t-$$-client" route add local 2001:db8:100::/40 dev lo
 ip -6 -n "n64t-$$-gateway" route add 2001:db8:100::/40 via 2001:db8:1::2
 echo_server server 203.0.113.2 7
-WORKERS=2 config 'queue-length = 20000'
+WORKERS=2 config
 sed -i 's,^pool = .*,pool = 198.51.100.8,' "$T/nat64.ini"
 begin
 crowd_begin

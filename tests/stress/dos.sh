@@ -99,7 +99,7 @@ for side in client:1 other:2; do
 done
 ip -n "n64t-$$-router" route add 198.18.0.0/15 via 203.0.113.2
 echo_server server 203.0.113.2 7
-WORKERS=1 config 'queue-length = 5000'
+WORKERS=1 QUEUE=5000 config
 cat >>"$T/nat64.ini" <<-END
 	[tenant calm]
 	device = calm

@@ -84,7 +84,7 @@ net_up
 ip -6 -n "n64t-$$-client" route add local 2001:db8:100::/40 dev lo
 ip -6 -n "n64t-$$-gateway" route add 2001:db8:100::/40 via 2001:db8:1::2
 hasty 60
-WORKERS=2 config 'udp-timeout = 120' 'tcp-transitory-timeout = 120' 'icmp-timeout = 60' 'queue-length = 20000' \
+WORKERS=2 config 'udp-timeout = 120' 'tcp-transitory-timeout = 120' 'icmp-timeout = 60' \
 	'filtering = address-dependent' \
 	'static = udp 198.51.100.8:80 [2001:db8:1::2]:8080' 'static = udp 198.51.100.8:81 [2001:db8:2::2]:8081'
 sed -i 's,^pool = .*,pool = 198.51.100.8 ports 2048-2815,' "$T/nat64.ini"

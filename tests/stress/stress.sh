@@ -132,6 +132,8 @@ storm()
 	pace=$(sed -nE 's/.* kills: median ([0-9.]+) ms.*, p99 ([0-9.]+) ms.*/\1 \2/p' "$log/storm")
 	time_row '5 a flow stands still around a SIGKILL, median' 2 "${pace% *}" ms
 	time_row '5 a flow stands still around a SIGKILL, p99' 10 "${pace#* }" ms
+	part '5 the same, beside the least that any program takes here' '' gap 's/^gap (.*); without.*/\1/p' \
+		env B="$built" tests/stress/gap.sh "$(pick 10 2)"
 }
 
 # scenario WHAT SCRIPT

@@ -26,7 +26,7 @@ moved()
 {
 	bindings >"$T/bindings-before"
 	ctl --json show counters >"$T/counters-before"
-	config "$@" 'queue-length = 20000'
+	config "$@"
 	exits 0 ctl reload
 	cat "$T/said"
 	wait_for 5 ctl show status
@@ -90,7 +90,7 @@ with_deaths()
 	) &
 	killer=$!
 	for i in 16 24 16 24 16 24; do
-		config "pool = 198.51.100.$i/29" 'queue-length = 20000'
+		config "pool = 198.51.100.$i/29"
 		ctl reload >>"$T/reloads" 2>&1 || true
 	done
 	kill $killer
@@ -220,7 +220,7 @@ net_up
 WORKERS=2
 RUN=$SHM
 mkdir "$RUN"
-config 'queue-length = 20000' # what waits while the machine is busy with other things
+config
 begin
 echo_server server 203.0.113.2 7
 echo_server client 2001:db8:1::2 8080

@@ -106,7 +106,7 @@ RUN=$SHM
 mkdir "$RUN"
 WORKERS=2
 GATEWAY='metrics = off'
-config 'queue-length = 20000'
+config
 echo_server server 203.0.113.2 7
 wait_for 10 settled
 host >"$T/before"
@@ -125,7 +125,7 @@ check 'all killed under load, three times: nothing is lost' managed "$port" 3
 check 'law 1 again' law1
 check 'it stops, and the manager keeps nothing' manager_stops
 # The IPv4 side in the router's namespace: a device there, too, and two queues more.
-config 'queue-length = 20000' "netns4 = n64t-$$-router"
+config "netns4 = n64t-$$-router"
 keeps=4
 check 'two devices, started by a service manager' under_manager
 port=$(talk)
