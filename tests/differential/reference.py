@@ -25,6 +25,7 @@ SPECIAL = {  # RFC 6890 and successors: not globally reachable; True: not to be 
     "198.18.0.0/15": True, "198.51.100.0/24": False, "203.0.113.0/24": False, "224.0.0.0/4": True, "240.0.0.0/4": True,
 }
 REACHABLE = ("192.0.0.9/32", "192.0.0.10/32")
+CONTROL = 0xc0  # precedence 6, internetwork control (RFC 1812 section 4.3.2.5)
 PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)  # RFC 1191 section 7.1
 
 
@@ -633,7 +634,7 @@ class Reference:
             return header6(self.config.router6, p.src, len(message), 58) + message
         message = struct.pack(">BBHI", type_, code, 0, word) + p.whole[:548]
         message = message[:2] + struct.pack(">H", check_of(message)) + message[4:]
-        return header4(self.config.router4, p.src, len(message), 1) + message
+        return header4(self.config.router4, p.src, len(message), 1, tos=CONTROL) + message
 
     def ident(self, got, at):
         """What the gateway has chosen as IPv4 id in the header at that place of its output."""
@@ -858,7 +859,7 @@ class Reference:
             if not out:
                 return None
             ident = self.ident(got, 0)
-            return header4(self.config.router4, p.src, len(out) - 20, 1, ident=ident) + out[20:]
+            return header4(self.config.router4, p.src, len(out) - 20, 1, tos=CONTROL, ident=ident) + out[20:]
         out = self.reply(p, what)
         return out and self.from4(out, got)[0]
 

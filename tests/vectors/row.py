@@ -98,6 +98,11 @@ def out6(src=R, dst=A, hlim=63, **fields):
     return v6(src, dst, hlim=hlim, **fields)
 
 
+def own4(dst=R, src=POOL, **fields):
+    """The gateway's own error to an IPv4 host: internetwork control, which is no rank that its packet had a say in."""
+    return v4(src, dst, tos=0xc0, **fields)
+
+
 class ICMPError4(Packet):
     """An ICMP header of any type and code, with the four bytes behind the checksum as one number."""
     fields_desc = [ByteField("type", 3), ByteField("code", 0), XShortField("check", None), XIntField("word", 0)]

@@ -192,7 +192,7 @@ row("max-sessions: a new one is refused, the old ones live on", "RFC 6888 REQ-11
     *[open_udp(f"p{n}", host(n, 4), sport=1000 + n) for n in range(4)],
     *[send(packet, "sessions_full", lambda p: v6(POOL, A) / error6(1, 3, p.sent))
       for packet in (udp6(sport=7), udp6(sport=1000, dst=R2))],
-    send(udp4("p0", R2), "sessions_full", lambda p: v4(POOL, R2) / error4(3, 1, p.sent)), open_udp("p1", sport=1001), count(bindings=4, sessions=4), wait(300),
+    send(udp4("p0", R2), "sessions_full", lambda p: own4(R2) / error4(3, 1, p.sent)), open_udp("p1", sport=1001), count(bindings=4, sessions=4), wait(300),
     count(bindings=0, sessions=0), open_udp(), config=["max-sessions = 4", "pool = 192.0.2.1 ports 2048-2111"])
 row("icmp-rate: so many errors in a second, each subscriber its own", "RFC 5508 REQ-10",
     *[send(in6(hlim=1) / UDP(sport=n, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent))
@@ -224,12 +224,12 @@ def icmp_errors(value, ip6, ip4):
              ("too_big", in6() / UDP(sport=5000, dport=53) / bytes(1500),
               lambda p: v6(POOL, A) / error6(2, 0, p.sent[:1232], 1500)),
              ("protocol_unsupported", in6(nh=132) / bytes(24), lambda p: v6(POOL, A) / error6(1, 4, p.sent))]
-    told4 = [("hop_limit", lambda p: in4(ttl=1) / UDP(sport=53, dport=p.a), lambda p: v4() / error4(11, 0, p.sent)),
-             ("protocol_unsupported", in4(proto=132) / bytes(24), lambda p: v4() / error4(3, 2, p.sent))]
+    told4 = [("hop_limit", lambda p: in4(ttl=1) / UDP(sport=53, dport=p.a), lambda p: own4() / error4(11, 0, p.sent)),
+             ("protocol_unsupported", in4(proto=132) / bytes(24), lambda p: own4() / error4(3, 2, p.sent))]
     return [open_udp(), *[send(packet, verdict, out if told else None)
                           for told, side in ((ip6, told6), (ip4, told4)) for verdict, packet, out in side],
             drop(in4() / TCP(sport=9, dport=9, flags="S"), "kept"), wait(6),
-            released("syn_unanswered", (lambda p: v4() / error4(3, 3, p.sent)) if ip4 else None), count(icmp_limited=0)]
+            released("syn_unanswered", (lambda p: own4() / error4(3, 3, p.sent)) if ip4 else None), count(icmp_limited=0)]
 
 
 for value, ip6, ip4 in (("both", 1, 1), ("ip6", 1, 0), ("ip4", 0, 1), ("none", 0, 0)):

@@ -71,13 +71,13 @@ row("deny does not reach the pool", "RFC 6146 3.8", MEET, config=SERVER + ["deny
 # The hop limit counts twice
 row("hop limit 3", "RFC 6146 3.8", send(call(3), "translated", called(1), learn="a"), config=SERVER)
 row("hop limit 2 ends in the middle: answered from the IPv4 side, translated back", "RFC 7915 4.1; RFC 6146 3.8",
-    send(call(2), "hop_limit", out6(POOL, A, hlim=63) / error6(3, 0, in6(A, POOL, hlim=1) /
+    send(call(2), "hop_limit", out6(POOL, A, hlim=63, tc=0xc0) / error6(3, 0, in6(A, POOL, hlim=1) /
                                                               UDP(sport=5000, dport=7000) / HELLO)),
     count(bindings=3, sessions=1), config=SERVER)
 row("hop limit 1 ends before it begins", "RFC 6146 3.8",
     send(call(1), "hop_limit", v6(POOL, A) / error6(3, 0, call(1))), count(bindings=2, sessions=0), config=SERVER)
 row("too big for the way back: translated back", "RFC 6146 3.8",
-    send(call(data=bytes(1300)), "too_big", lambda p: out6(POOL, A) / error6(2, 0, bytes(
+    send(call(data=bytes(1300)), "too_big", lambda p: out6(POOL, A, tc=0xc0) / error6(2, 0, bytes(
         in6(A, POOL, hlim=63) / UDP(sport=5000, dport=7000) / bytes(1300))[:40 + 528], 1280)),
     config=SERVER + ["mtu6 = 1280"])
 row("too big for the way out", "RFC 6146 3.8",
@@ -111,5 +111,5 @@ FORGED = in4(POOL, POOL, ttl=1) / UDP(sport=7002, dport=7000) / HELLO
 row("a forged source in the pool, TTL 1: the error goes to whom it concerns, within the headroom", "RFC 6146 3.8",
     send(in6(A, POOL) / UDP(sport=5000, dport=7000) / HELLO, "translated",
          out6(POOL, B, hlim=62) / UDP(sport=7002, dport=700) / HELLO),
-    send(FORGED, "hop_limit", out6(POOL, A) / error6(3, 0, in6(A, POOL, hlim=1) / UDP(sport=5000, dport=7000) / HELLO)),
+    send(FORGED, "hop_limit", out6(POOL, A, tc=0xc0) / error6(3, 0, in6(A, POOL, hlim=1) / UDP(sport=5000, dport=7000) / HELLO)),
     config=SERVER + [f"static = udp {POOL}:7002 [{A}]:5000"])

@@ -53,11 +53,19 @@ for ttl in (0, 1):
         count(bindings=0))
     row(f"TTL {ttl}: router4 answers", "RFC 7915 4.1", open_udp(),
         send(answer(ttl=ttl), "hop_limit",
-             lambda p: v4(POOL, R) / error4(11, 0, p.sent)))
+             lambda p: own4() / error4(11, 0, p.sent)))
     row(f"TTL {ttl}, configured router4", "RFC 792", open_udp(),
         send(answer(ttl=ttl), "hop_limit",
-             lambda p: v4("198.51.100.9", R) / error4(11, 0, p.sent)),
+             lambda p: own4(src="198.51.100.9") / error4(11, 0, p.sent)),
         config="router4 = 198.51.100.9")
+
+    row(f"TTL {ttl}, TCP and echo", "RFC 7915 4.1", open_tcp(), open_echo("e"),
+        send(lambda p, t=ttl: in4(ttl=t) / TCP(sport=80, dport=p.a, flags="SA"), "hop_limit", lambda p: own4() / error4(11, 0, p.sent)),
+        send(lambda p, t=ttl: in4(ttl=t) / echo4(p.e), "hop_limit", lambda p: own4() / error4(11, 0, p.sent)))
+for tos in (0, 3, 0xb8, 0xff):
+    row(f"an error to an IPv4 host is internetwork control, whatever its packet with {tos:#04x} was", "RFC 5508 REQ-10; RFC 1812 4.3.2.5",
+        open_udp(), send(answer(ttl=1, tos=tos), "hop_limit", lambda p: own4() / error4(11, 0, p.sent)),
+        send(query(hlim=1, tc=tos), "hop_limit", v6(POOL, A, tc=0) / error6(3, 0, query(hlim=1, tc=tos))))
 
 # Header fields the RFC fixes
 row("IPv4 id, flags and reserved bit do not matter without a fragment", "RFC 7915 4.1", open_udp(),
@@ -86,7 +94,7 @@ def data4(size, flags="DF", **fields):
 
 def quoted4(size, mtu, flags="DF"):
     """ICMPv4 3/4 from router4; an ICMPv4 error has at most 576 bytes (RFC 1812 section 4.3.2.3)."""
-    return lambda p: v4(POOL, R) / error4(3, 4, bytes(data4(size, flags)(p))[:548], word=mtu)
+    return lambda p: own4() / error4(3, 4, bytes(data4(size, flags)(p))[:548], word=mtu)
 
 
 def quoted6(size, mtu):
@@ -223,7 +231,7 @@ for name, kind in [("loose", b"\x83"), ("strict", b"\x89")]:
         for before in (b"", NOPS, b"\x5e\x04ab"):
             row(f"{name} source route with {left} left behind {len(before)} bytes: 3/5", "RFC 7915 4.1", open_udp(),
                 send(with_options(before + kind + route), "source_route",
-                     lambda p: v4(POOL, R) / error4(3, 5, p.sent)), count(sessions=1))
+                     lambda p: own4() / error4(3, 5, p.sent)), count(sessions=1))
 for name, bad in [("length 0", b"\x5e\x00\x00\x00"), ("length 1", b"\x5e\x01\x00\x00"),
                   ("longer than the header", b"\x5e\x05\x00\x00"), ("no room for a length", b"\x01\x01\x01\x5e")]:
     row(f"IPv4 option with {name}", "RFC 791 3.1", open_udp(), drop(with_options(bad), "bad_length"))
@@ -258,7 +266,7 @@ for proto in (2, 4, 33, 41, 47, 50, 51, 89, 132, 136, 253):
         send(in6(nh=proto) / bytes(16), "protocol_unsupported", v6(POOL, A) / error6(1, 4, in6(nh=proto) / bytes(16))))
     row(f"protocol {proto} from IPv4: 3/2", "RFC 6146 3.4",
         send(in4(proto=proto) / bytes(16), "protocol_unsupported",
-             v4(POOL, R) / error4(3, 2, bytes(in4(proto=proto, id=1) / bytes(16)))))
+             own4() / error4(3, 2, bytes(in4(proto=proto, id=1) / bytes(16)))))
 row("unknown protocol from who is not served: silence", "RFC 7269 uRPF", drop(in6(nh=47) / bytes(16), "source_denied"),
     config="source = 2001:db8:9::/48")
 row("unknown protocol to no pool address: silence", "RFC 6146 3.5",

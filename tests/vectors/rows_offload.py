@@ -308,7 +308,7 @@ row("UDP without DF: each datagram in its own fragments", "segmentation offload,
 
 row("too big: the sender is told as if it were one by one", "segmentation offload, RFC 7915 4.1", open_tcp(),
     refused(tcp(lambda: in4(flags="DF", id=3), [1460] * 4, **DOWN), "too_big",
-            lambda first: v4(POOL, R, ttl=64) / error4(3, 4, Raw(first[:548]), word=1480)))
+            lambda first: own4(ttl=64) / error4(3, 4, Raw(first[:548]), word=1480)))
 row("too big for IPv4", "segmentation offload, RFC 7915 5.1", open_tcp(),
     refused(tcp(in6, [1400] * 4, **UP), "too_big",
             lambda first: v6(POOL, A, hlim=64) / error6(2, 0, Raw(first[:1232]), word=1420)), config="mtu4 = 1400")

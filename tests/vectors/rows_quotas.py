@@ -19,7 +19,7 @@ def refused(packet, verdict, src=A, **more):
 
 def refused4(packet, verdict, src):
     """From the IPv4 side: host unreachable."""
-    return send(packet, verdict, lambda p: v4(POOL, src) / error4(3, 1, p.sent))
+    return send(packet, verdict, lambda p: own4(src) / error4(3, 1, p.sent))
 
 
 def opened(number, src=A, first=1000):

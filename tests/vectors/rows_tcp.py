@@ -122,7 +122,7 @@ for flags in ("A", "FA", "R", "PA", ""):
 ONE_PORT = "pool = 192.0.2.1 ports 2048-2048"
 ADF = "filtering = address-dependent"
 SYN4 = in4() / TCP(sport=80, dport=2048, flags="S", options=[("MSS", 1460)])
-UNREACHABLE = v4(POOL, R) / error4(3, 3, SYN4)
+UNREACHABLE = own4() / error4(3, 3, SYN4)
 SYN6 = in6() / TCP(sport=40000, dport=80, flags="S")
 OUT4 = out4() / TCP(sport=2048, dport=80, flags="S")
 PROBE_HOST = out6(hlim=64) / TCP(sport=80, dport=40000, flags="A", seq=0, ack=0, window=0)
@@ -172,7 +172,7 @@ row("V4 SYN, in the BIB, address-dependent: kept, and met", "RFC 6146 3.5.2.2",
 row("V4 SYN, in the BIB, address-dependent: kept, and not met", "RFC 6146 3.5.2.2",
     open_tcp(dst=R2), drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S"), "kept"), wait(5),
     drop(lambda p: in4() / TCP(sport=80, dport=p.a, flags="S"), "filtered"), wait(1),
-    released("syn_unanswered", lambda p: v4(POOL, R) / error4(3, 3, in4() / TCP(sport=80, dport=p.a, flags="S"))),
+    released("syn_unanswered", lambda p: own4() / error4(3, 3, in4() / TCP(sport=80, dport=p.a, flags="S"))),
     wait(234), count(sessions=0, bindings=0), config=ADF)
 row("only a SYN is kept: not what may be an answer to somebody else's", "RFC 6146 3.5.2.2",
     *[drop(in4() / TCP(sport=80, dport=2048, flags=flags), "no_binding") for flags in ("SA", "SR", "SF", "A", "R", "F", "")],

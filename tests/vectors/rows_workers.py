@@ -95,7 +95,7 @@ row("hairpin between the shards of two workers", "RFC 6146 3.8", *MEETINGS, *ANS
 def error_comes_back(c, s):
     """Hop limit 2 ends between the two passes. The verdict depends on who owns what: hop_limit where one worker does it all, translated where the
     error was handed back to the caller's owner."""
-    want = out6(POOL, HOSTS[c]) / error6(3, 0, in6(HOSTS[c], POOL, hlim=1) / UDP(sport=5000, dport=7000 + s) / HELLO)
+    want = out6(POOL, HOSTS[c], tc=0xc0) / error6(3, 0, in6(HOSTS[c], POOL, hlim=1) / UDP(sport=5000, dport=7000 + s) / HELLO)
 
     def step(run):
         for first in (0, 1):

@@ -15,6 +15,7 @@
 
 #define ERROR6_MAX 1280			/* RFC 4443 section 2.4 c */
 #define ERROR4_MAX 576			/* RFC 1812 section 4.3.2.3 */
+#define CONTROL 0xc0			/* precedence internetwork control (RFC 1812 section 4.3.2.5) */
 
 struct message {
 	uint8_t type, code;
@@ -123,7 +124,7 @@ reply_error(struct nat64 *n, const struct pkt *p, enum nat64_verdict why, uint32
 	struct pkt_end router = { .ip6 = n->config->router6, .ip4 = n->config->router4 };
 	struct emit_header h = {
 		.src = &router, .dst = &p->src, .payload = PKT_ICMP_HEADER + (p->len < room ? p->len : room),
-		.ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP,
+		.tos = ip6 ? 0 : CONTROL, .ttl = 64, .proto = ip6 ? PKT_PROTO_ICMP6 : PKT_PROTO_ICMP,
 	};
 
 	out->len = 0;
