@@ -219,6 +219,8 @@ for ip4 in ("10.1.2.3", "100.64.0.1", "172.31.0.1", "192.168.1.1", "169.254.169.
         send(answer(ip4), "translated",
              out6(embed(ip4, LOCAL)) / UDP(sport=53, dport=5000)),
         config=[f"allow = {ip4}/32", f"prefix = {LOCAL}"])
+row("documentation addresses in 64:ff9b::/96: refused, but for labs that allow them", "RFC 6052 3.1",
+    fate("198.51.100.7", "destination_denied"), fate(R, "translated"), send(answer(R), "translated", out6() / UDP(sport=53, dport=5000)))
 row("wkp-strict beside another prefix: only the well-known one is guarded", "RFC 6052 3.1",
     fate("10.1.2.3", "translated", LOCAL),
     send(in6(dst="10.1.2.3") / UDP(sport=5000, dport=53), "destination_denied",

@@ -90,6 +90,13 @@ row("ICMP errors do not refresh", "RFC 7857 7, RFC 5508 REQ-6", open_udp(), wait
     send(lambda p: in6() / error6(1, 4, v6(R, A) / UDP(sport=53, dport=5000) / HELLO), "translated",
          lambda p: out4() / error4(3, 3, v4(R, POOL) / UDP(sport=53, dport=p.a) / HELLO)), wait(1),
     count(bindings=0, sessions=0))
+row("what is answered instead of translated does not refresh", "RFC 6146 3.5.1", open_udp(), wait(299),
+    send(in6(hlim=1) / UDP(sport=5000, dport=53), "hop_limit", lambda p: v6(POOL, A) / error6(3, 0, p.sent)),
+    send(lambda p: in4(ttl=1) / UDP(sport=53, dport=p.a), "hop_limit", lambda p: own4() / error4(11, 0, p.sent)),
+    send(lambda p: in4(flags="DF") / UDP(sport=53, dport=p.a) / bytes(1300), "too_big",
+         lambda p: own4() / error4(3, 4, p.sent[:548], 1260)),
+    send(in6() / UDP(sport=5000, dport=53) / bytes(1400), "too_big", lambda p: v6(POOL, A) / error6(2, 0, p.sent[:1232], 1320)),
+    wait(1), count(bindings=0, sessions=0), config=["mtu6 = 1280", "mtu4 = 1300"])
 row("udp-timeout", "RFC 4787 REQ-5", open_udp(), *gone(120), config="udp-timeout = 120")
 row("echo ends after 60 s", "RFC 6146 3.5.3", open_echo(), *gone(60))
 row("echo: both directions refresh", "RFC 5508 REQ-2", open_echo(), wait(59), open_echo(), wait(59),

@@ -118,7 +118,7 @@ for mtu, mtu6, mtu4, want in [
 row("ICMPv4 3/4: the upper half of the word is not the MTU", "RFC 1191 4", open_udp(),
     to6(3, 4, (2, 0), 0xffff0000 | 1400, 1420))
 for mtu, mtu6, mtu4, want in [
-        (1280, 1500, 1500, 1260), (1300, 1500, 1500, 1280), (1400, 1500, 1500, 1380), (1500, 1500, 1500, 1480),
+        (0, 1500, 1500, 1260), (68, 1500, 1500, 1260), (1279, 1500, 1500, 1260), (1280, 1500, 1500, 1260), (1300, 1500, 1500, 1280), (1400, 1500, 1500, 1380), (1500, 1500, 1500, 1480),
         (1600, 1500, 1500, 1480), (2 ** 32 - 1, 1500, 1500, 1480), (1400, 1300, 1500, 1280), (1400, 1500, 1300, 1300),
         (1400, 1500, 576, 576)]:
     row(f"ICMPv6 2/0 MTU {mtu}, mtu6 {mtu6}, mtu4 {mtu4}: {want}", "RFC 7915 5.2", open_udp(),
@@ -255,6 +255,12 @@ row("an unsupported protocol inside", "RFC 6146 3.4", open_udp(),
 row("the wrong ICMP inside", "RFC 7915 4.3, 5.3", open_udp(),
     drop(in4(HOP) / error4(3, 1, v4(proto=58) / bytes(16)), "icmp_inner"),
     drop(in6(ROUTER) / error6(1, 0, v6(R, A, nh=1) / bytes(16)), "icmp_inner"))
+for number in (0, 43, 44, 60):
+    row(f"an IPv6 header number {number} as the protocol of the IPv4 packet inside", "RFC 7915 4.3", open_udp(),
+        drop(in4(HOP) / error4(3, 1, v4(proto=number) / bytes(16)), "icmp_inner"))
+row("loopback inside, at either end", "RFC 7915 4.3", open_udp(),
+    drop(lambda p: in4(HOP) / error4(3, 1, v4("127.0.0.1") / UDP(sport=p.a, dport=53)), "icmp_inner"),
+    drop(lambda p: in4(HOP) / error4(3, 1, v4(dst="127.0.0.1") / UDP(sport=p.a, dport=53)), "no_binding"), count(sessions=1))
 row("no binding", "RFC 6146 3.5.1", drop(in4(HOP) / error4(3, 1, v4() / UDP(sport=5000, dport=53)), "no_binding"),
     drop(in6(ROUTER) / error6(1, 0, Udp.reply6()), "no_binding"))
 row("a binding, but no session with that host", "RFC 6146 3.4", open_udp(),

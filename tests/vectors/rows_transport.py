@@ -56,6 +56,25 @@ for name, make6, make4, at in [
                      out4(id=int.from_bytes(p.out[4:6], "big")) / m(p), 20 + at, delta), learn="a"))
 
 
+# Checksums that other people have worked out, for a translator that keeps ports: no sum of ours, and none of scapy's
+HOST4, HOST6, FAR4, FAR6, SIXTEEN = "172.16.0.2", "2001:db8::2", "192.168.1.2", "3fff:6464::192.168.1.2", bytes(range(16))
+SYN, DATAGRAM = dict(sport=666, dport=667, seq=420, flags="S"), dict(sport=666, dport=667)
+for name, from4, to6, from6, to4 in [
+        ("TCP", TCP(**SYN), TCP(**SYN, chksum=48368), TCP(**SYN), TCP(**SYN, chksum=58108)),
+        ("UDP", UDP(**DATAGRAM), UDP(**DATAGRAM, chksum=11904), UDP(**DATAGRAM), UDP(**DATAGRAM, chksum=21644)),
+        ("UDP without one", UDP(**DATAGRAM, chksum=0), UDP(**DATAGRAM, chksum=11904), UDP(**DATAGRAM),
+         UDP(**DATAGRAM, chksum=21644)),
+        ("echo request", echo4(22, 9), echo6(22, 9, cksum=60372), echo6(15, 21), echo4(15, 21, chksum=63451)),
+        ("echo reply", echo4(23, 19, True), echo6(23, 19, True, cksum=60105), echo6(16, 22, True),
+         echo4(16, 22, True, chksum=65497))]:
+    data = b"" if "echo" in name else SIXTEEN
+    row(f"known checksums: {name}", "RFC 7915 4.5, 5.5",
+        send(v4(FAR4, HOST4) / from4 / data, "translated", v6(FAR6, HOST6, hlim=63) / to6 / data),
+        send(v6(HOST6, FAR6) / from6 / data, "translated", v4(HOST4, FAR4, ttl=63) / to4 / data),
+        config=["prefix = 3fff:6464::/96", f"pool = {HOST4}", "allow = 192.168.0.0/16",
+                *[f"static = {proto} {HOST4}:{n} [{HOST6}]:{n}" for proto in ("tcp", "udp") for n in (666, 667)],
+                *[f"static = icmp {HOST4}:{n} [{HOST6}]:{n}" for n in (15, 16, 22, 23)]])
+
 # UDP whose checksum comes out as 0
 def fill(packet):
     """The packet with a payload of two bytes that makes its UDP checksum 0, which UDP writes as 0xffff."""
