@@ -131,13 +131,14 @@ accepts names.py
 # clause SHOWN WHERE - docs/RFC.md with one row; " stands for a backtick
 clause()
 {
-	printf '| clause | asks | where | shown by |\n|---|---|---|---|\n| 1 | it opens | %s | %s |\n' "$2" "$1" | tr '"' '\140' >docs/RFC.md
+	printf '| clause | asks | where | shown by |\n|---|---|---|---|\n| RFC 1 2 | it opens | %s | %s |\n' "$2" "$1" |
+		tr '"' '\140' >docs/RFC.md
 }
 
 fresh
 mkdir -p docs tests/vectors tests/unit
 printf 'static int\na_open(void)\n{\n\treturn 0;\n}\n' | tee shm/a.c >tests/unit/test_a.c
-printf 'class Row:\n    name = "it opens 7 times"\nROWS = [Row]\n' >tests/vectors/row.py
+printf 'class Row:\n    name, clause = "it opens 7 times", "RFC 1 2.3"\nROWS = [Row]\n' >tests/vectors/row.py
 clause '"it opens * times", "tests/unit/test_a.c:a_open"' '"shm/a.c:a_open"'
 accepts rfc.py
 clause '"it opens"' '"shm/a.c:a_open"'
@@ -152,6 +153,8 @@ clause '"it opens * times"' 'well'
 refuses 'does not say why' rfc.py
 clause '' 'not yet'
 accepts rfc.py
+sed -i 's/RFC 1 /RFC 12 /' docs/RFC.md
+refuses 'nothing of RFC 1, which vector rows show' rfc.py
 
 fresh
 echo 'int b_open(void) { return 0; }' >a.c
