@@ -47,8 +47,11 @@ def run(library, words, partial):
 
 
 def main(library, words):
-    with multiprocessing.Pool(2) as pool:
+    # Spawned, and waited for: forked ones would end without what C has to do at the end, and coverage not be written.
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
         (passed, failed, clauses), (again, wrong, others) = pool.starmap(run, [(library, words, p) for p in (False, True)])
+        pool.close()
+        pool.join()
     passed, failed = passed + again, failed + wrong
     for clause, count in others.items():
         clauses[clause] = [a + b for a, b in zip(clauses[clause], count)]
