@@ -384,6 +384,14 @@ row("a later fragment makes nothing and refreshes nothing", "RFC 6146 3.5.1",
     expect("translated", part6(0, 64, 1, id=9)), wait(2), count(bindings=1))
 row("a later fragment needs a session", "RFC 6146 3.5.1", expect("translated", part6(0, 64, 1)), wait(301),
     expect("kept", part6(64, 64, 0)), count(sessions=0), config="fragment-timeout = 60")
+row("a later fragment of one whose first made no session, although there is a binding", "RFC 6146 3.5.1", open_udp(),
+    expect("hop_limit", part4(0, 64, 1, src=R2, ttl=1)), expect("no_session", part4(64, 64, 0, src=R2)), count(sessions=1))
+row("a later fragment from a source that no prefix may show", "RFC 6052 3.1", open_tcp(),
+    expect("source_illegal", lambda p: in4("10.0.0.1", id=7, flags="MF") / TCP(sport=80, dport=p.a, flags="A") / bytes(12)),
+    expect("source_illegal", in4("10.0.0.1", id=7, frag=4, proto=6) / bytes(8)), count(sessions=1))
+row("a SYN that finds no room among fragments", "RFC 6146 5.3",
+    *[expect("kept", in4(f"203.0.113.{20 + n}", id=7, flags="MF", frag=8 + k, proto=17) / bytes(8)) for n in range(4) for k in range(16)],
+    expect("no_binding", in4() / TCP(sport=80, dport=2048, flags="S")), config="max-fragments = 64")
 row("a first fragment without SYN and without session", "RFC 6146 3.5.2",
     expect("kept", in6() / IPv6ExtHdrFragment(nh=6, offset=8, id=3) / bytes(40)),
     expect("no_session", in6() / IPv6ExtHdrFragment(m=1, id=3) / TCP(sport=5000, dport=80, flags="A") / bytes(44), ["no_session"]))

@@ -223,6 +223,7 @@ for name, options in [("no operation", NOPS), ("record route", b"\x07\x07\x04" +
                       ("expired loose source route", b"\x83" + USED_UP),
                       ("expired strict source route", b"\x89" + USED_UP),
                       ("expired, the pointer far away", b"\x83\x07\xff" + bytes(5)),
+                      ("a source route without a pointer", b"\x83\x02\x89\x02"),
                       ("the end, and anything behind it", b"\x00\x5e\x00\x00")]:
     row(f"IPv4 options ignored: {name}", "RFC 7915 4.1", open_udp(),
         send(with_options(options), "translated", received()))
