@@ -7,6 +7,12 @@ large_ping()
 	expect ' 0% packet loss' -- ns client ping -6 -n -c 5 -i 0.2 -W 5 -s "$1" "$SERVER"
 }
 
+# From outside: what has no DF is cut on its way in, and the client's answer comes in fragments of its own.
+large_ping_inward()
+{
+	expect ' 0% packet loss' -- ns server ping -n -e 77 -c 5 -i 0.2 -W 5 -s "$1" 198.51.100.9
+}
+
 large_udp()
 {
 	expect 20 -- peer "$1" large "$2" "$3" "$4" 20
@@ -89,10 +95,12 @@ released()
 
 all_of_it()
 {
-	config 'fragment-timeout = 5' 'static = udp 198.51.100.9:7 [2001:db8:1::2]:7000'
+	config 'fragment-timeout = 5' 'static = udp 198.51.100.9:7 [2001:db8:1::2]:7000' \
+		'static = icmp 198.51.100.9:77 [2001:db8:1::2]:77'
 	begin
 	check "$1: ping -s 3000" large_ping 3000
 	check "$1: ping -s 20000" large_ping 20000
+	check "$1: ping -s 3000 from outside" large_ping_inward 3000
 	check "$1: UDP of 8,000 bytes" large_udp client "$SERVER" 7 8000
 	check "$1: UDP of 60,000 bytes" large_udp client "$SERVER" 7 60000
 	check "$1: UDP of 8,000 bytes from outside" large_udp server 198.51.100.9 7 8000
