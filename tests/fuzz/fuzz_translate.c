@@ -8,11 +8,13 @@
  *     bit 6      make it a fragment of one of few packets
  *     bit 7      a successor takes the worker's place first
  * Bit 15 of the length: the packet's last bytes are what the device says of it; bit 14: made likely before.
- * After each packet what was kept and is due goes on. After each: the verdict exists, what is to be sent lies inside
- * the buffer, is well formed, has a right IPv4 header checksum and, if it is an ICMP error, a right ICMP checksum.
+ * Nothing behind a packet's end may be touched, although there is memory. After each packet what was kept and is due goes on.
+ * After each: the verdict exists, what is to be sent lies inside the buffer, is well formed, has a right IPv4 header checksum
+ * and, if it is an ICMP error, a right ICMP checksum.
  * After every fourth sequence: the audit of every shard with bindings. The region is a private mapping of a pristine
  * one and is thrown away after each input, so every input stands alone.
  */
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "shm/audit.h"
@@ -207,9 +209,11 @@ let_through(struct nat64_packet *p, unsigned worker)
 		if (p->data != buffer + LAYOUT_HEADROOM)
 			memmove(buffer + LAYOUT_HEADROOM, p->data, p->len);
 		p->data = buffer + LAYOUT_HEADROOM;
+		ASAN_POISON_MEMORY_REGION(p->data + p->len, (size_t)(buffer + sizeof(buffer) - (p->data + p->len)));
 		nat64_look_ahead(&w.worker[worker], (const uint8_t *const[]) { p->data }, &p->len, &hint, 1);
 		p->hint = &hint;
 		v = nat64_translate(&w.worker[worker], p, w.now);
+		ASAN_UNPOISON_MEMORY_REGION(buffer, sizeof(buffer));
 		p->hint = NULL;
 		MUST(v != NAT64_handed_over || (p->to_worker < 2 && p->to_worker != worker));
 		worker = v == NAT64_handed_over ? p->to_worker : worker;
