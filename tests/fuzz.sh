@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # fuzz.sh SECONDS PROGRAM... - run the fuzzers that long, all at once, each from its seeds; what makes one crash is kept
 #
-# New inputs go to a folder beside the program, so a later run goes on where this one stopped.
+# New inputs go to a folder beside the program, so a later run goes on where this one stopped. An input may take a minute by the
+# clock on the wall: it takes milliseconds, but the machine may be busy.
 set -euo pipefail
 
 seconds=$1 passed=0 failed=0 pids=()
@@ -16,7 +17,7 @@ fuzz()
 		seeds=("tests/fuzz/corpus/$name")
 	fi
 	mkdir -p "$work"
-	exec "$1" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$work-" \
+	exec "$1" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$work-" \
 		"$work" "${seeds[@]}" >"$1.log" 2>&1
 }
 
