@@ -28,11 +28,14 @@ same()
 	remote | diff "$T/first" -
 }
 
-# More than tcp-transitory-timeout, and not yet asked about
+# More than tcp-transitory-timeout, and not yet asked about, unless the machine is so busy that it was twelve seconds after all
 idle()
 {
+	local begun=$SECONDS probes
+
 	sleep 6
-	[ "$(counter tcp_probes)" = 0 ]
+	probes=$(counter tcp_probes)
+	[ "$probes" = 0 ] || [ $((SECONDS - begun)) -ge 10 ]
 	same
 }
 
