@@ -98,4 +98,5 @@ mutant one-error-more $x/reply.c 's/\.count >= most)/.count > most)/'
 mutant no-total $x/reply.c 's/ && fill(n, NAT64_ICMP_BUCKETS, share(n, now), now);/;/'
 mutant one-session-more shm/session.c 's/shard_sessions - (uint32_t)n : 0;/shard_sessions - (uint32_t)n + 1 : 1;/'
 mutant code-of-exhaustion $x/reply.c 's/(struct message) { 1, 3 } : /(struct message) { 1, 0 } : /'
+mutant own-errors-like-any-packet $x/reply.c 's/^#define CONTROL 0xc0/#define CONTROL 0x00/'
 finish
