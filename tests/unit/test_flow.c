@@ -10,6 +10,7 @@
 #include "worker/xlat/policy.h"
 
 #define HOSTS 64
+#define POOL 100			/* addresses, where there are many */
 
 static struct world w;
 static struct layout_owners *owners;
@@ -296,6 +297,63 @@ leaving_ones_are_passed_over(void **state)
 	close_two();
 }
 
+/* All UDP ports are in use, as far as a shard's counts say, but those of one address; or, put back, they are not. */
+static void
+only_port_at(uint32_t address, bool put_back)
+{
+	static uint32_t was[LAYOUT_MAX_SHARDS][POOL];
+
+	for (unsigned s = 0; s < w.layout.g.shards; s++)
+		for (uint32_t a = 0; a < POOL; a++) {
+			struct shard_pool *pool = shard_pool(&w.worker[0].shard[s], a, NAT64_UDP);
+
+			if (a == address)
+				continue;
+			if (!put_back)
+				was[s][a] = pool->free;
+			pool->free = put_back ? was[s][a] : 0;
+		}
+}
+
+/*
+ * A port is found at whichever address it is; but when many have looked that far in this second, only among the first, and
+ * by who has more than his share, too.
+ */
+static void
+the_last_address(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	w.config = world_config();
+	w.config.max_sessions = 4096;
+	w.config.pool.item[0].last += POOL - 1;
+	world_open(&w);
+	for (unsigned host = 0; host < HOSTS; host++) {
+		uint32_t address, all, *ports;
+
+		f = from6(host);
+		address = (flow_usual_address(&w.worker[0], &f.own.ip6) + POOL - 1) % POOL;
+		only_port_at(address, false);
+		assert_int_equal(flow_locate(&w.worker[0], &f), NAT64_translated);
+		w.worker[0].asked.second = w.now;
+		w.worker[0].asked.count = UINT32_MAX / 2;
+		assert_int_equal(flow_bind(&w.worker[0], &f, &nothing, w.now), NAT64_ports_exhausted);
+		w.now++;
+		assert_int_equal(flow_bind(&w.worker[0], &f, &nothing, w.now), NAT64_translated);
+		assert_int_equal(w.worker[0].shard[f.shard].records[f.slot].ip4, world_ip4("192.0.2.1") + address);
+		ports = &w.worker[0].shard[f.shard].head->ports[NAT64_UDP];
+		all = *ports;
+		*ports = 1;		/* so one is his share, and he has it */
+		f.own.port++;
+		f.slot = FLOW_NO_SLOT;
+		assert_int_equal(flow_bind(&w.worker[0], &f, &nothing, w.now), NAT64_ports_exhausted);
+		*ports = all;
+		only_port_at(address, true);
+	}
+	close_two();
+}
+
 static void
 wrong_attach(void **state)
 {
@@ -322,7 +380,7 @@ main(void)
 		cmocka_unit_test(one_owner), cmocka_unit_test(every_port), cmocka_unit_test(hand_over),
 		cmocka_unit_test(no_owner), cmocka_unit_test(adopted_intent), cmocka_unit_test(statics_once),
 		cmocka_unit_test(nothing_on_refusal), cmocka_unit_test(index_full), cmocka_unit_test(leaving_ones_are_passed_over),
-		cmocka_unit_test(wrong_attach),
+		cmocka_unit_test(the_last_address), cmocka_unit_test(wrong_attach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

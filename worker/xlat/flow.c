@@ -108,22 +108,43 @@ flow_usual_address(const struct nat64 *n, const struct ip6 *host)
 	return (uint32_t)((hash_words(n->secret->port_key, word, 2) >> 32) * n->header->addresses_used >> 32);
 }
 
-#define ADDRESS_TRIES 16	/* pool addresses to ask for a port before giving up; bounds the cost of a full pool */
+#define ADDRESS_TRIES 16	/* pool addresses that any packet may ask for a port */
+#define ADDRESS_MORE 256	/* as many as this, while the second's budget lasts */
+#define ADDRESS_BUDGET (1 << 18)	/* a few percent of a worker's time: a full pool does not make every packet dear */
+
+/*
+ * May a packet that has asked so many addresses ask another one? Who has more than his fair share of what is short may not: he
+ * would use up what there is for the others.
+ */
+static bool
+ask_on(struct nat64 *n, uint32_t tries, bool modest, uint32_t now)
+{
+	if (tries < ADDRESS_TRIES)
+		return true;
+	if (n->config->fair_share && !modest)
+		return false;
+	if (n->asked.second != now) {
+		n->asked.second = now;
+		n->asked.count = 0;
+	}
+	return tries < ADDRESS_MORE && n->asked.count++ < ADDRESS_BUDGET;
+}
 
 /* A port of the subscriber's usual pool address (RFC 6888 REQ-2), or of the next one that has any; or why there is none. */
 static enum nat64_verdict
-pick(struct nat64 *n, const struct flow *f, bool modest, uint32_t *slot)
+pick(struct nat64 *n, const struct flow *f, bool modest, uint32_t *slot, uint32_t now)
 {
 	struct shard *s = &n->shard[f->shard];
 	uint32_t count = n->header->addresses_used, address = flow_usual_address(n, &f->own.ip6), tries = 0;
 	enum nat64_verdict why = NAT64_ports_exhausted;
 
-	for (uint32_t i = 0; i < count && tries < ADDRESS_TRIES; i++, address = (address + 1) % count) {
+	for (uint32_t i = 0; i < count; i++, address = (address + 1) % count) {
 		const struct shard_pool *pool = shard_pool(s, address, f->proto);
 
 		if (n->header->address[address].leaving)
 			continue;
-		tries++;
+		if (!ask_on(n, tries++, modest, now))
+			break;
 		if (pool->free == 0)
 			continue;
 		if (n->config->fair_share && !modest && quota_scarce(s, pool, f->proto)) {
@@ -162,7 +183,7 @@ create(struct nat64 *n, struct flow *f, struct record_first *first, uint32_t now
 		return refuse(s, subscriber, v);
 	if (!session_room(s))
 		return NAT64_sessions_full;
-	v = pick(n, f, quota_modest(s, subscriber, f->proto), &slot);
+	v = pick(n, f, quota_modest(s, subscriber, f->proto), &slot, now);
 	if (v == NAT64_bindings_share)
 		return refuse(s, subscriber, v);
 	if (v != NAT64_translated)

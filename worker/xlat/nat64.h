@@ -60,6 +60,9 @@ struct nat64 {
 	} icmp_bucket[NAT64_ICMP_BUCKETS + 1];	/* ICMP errors originated, by a keyed hash of who gets them; the last: all */
 	struct kept_store kept;			/* packets that wait */
 	struct kin_bucket *kin;			/* [layout.kin_buckets] */
+	struct {
+		uint32_t second, count;
+	} asked;				/* pool addresses that packets asked for a port after many others; see flow.c */
 	uint32_t taken;				/* the place that nat64_due looked at */
 	uint32_t syns_full[256 + 1];		/* by source, the last: all; the last second in which no SYN could be kept */
 	uint16_t ip_id[NAT64_ID_COUNTERS];	/* by a keyed hash of addresses and protocol; see emit_id */
