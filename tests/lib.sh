@@ -187,8 +187,8 @@ net_up()
 }
 
 # config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds a line for
-# [gateway]. OFFLOAD=off: all that follows on devices without offloads. Queues are long, so that packets wait while a busy machine
-# does other things.
+# [gateway]. OFFLOAD=off: all that follows on devices without offloads; WORKERS: how many, where the test does not say it. Queues are
+# long, so that packets wait while a busy machine does other things.
 config()
 {
 	cat >"$T/nat64.ini" <<-END
@@ -454,6 +454,15 @@ ping_server()
 worker_pids()
 {
 	ctl --json show workers | pick "[w['pid'] for w in d['workers'] if w['state'] == 'running']"
+}
+
+# kill_workers - outright, all that are at work
+kill_workers()
+{
+	local pids
+
+	read -ra pids <<<"$(worker_pids)"
+	kill -9 "${pids[@]}"
 }
 
 # running N - are exactly N workers at work?

@@ -160,14 +160,21 @@ scenarios()
 	scenario '7 upgrade N-1, N, N-1: same pid, nothing lost or twice' 125-upgrade
 }
 
-# All of them once more where packets come one by one.
-bare()
+# All of the system tests once more, where packets come one by one, and with two workers where a test does not say how many: the
+# usual way is with offloads and one.
+variants()
 {
-	if [ "$quick" ]; then
-		left_out 'the system tests on devices without offloads'
-	else
-		part 'the system tests on devices without offloads' '0 failed' bare "$last" env OFFLOAD=off B="$built" tests/system.sh
-	fi
+	local what=('without offloads' 'with two workers' 'with two workers, without offloads')
+	local with=('OFFLOAD=off' 'WORKERS=2' 'WORKERS=2 OFFLOAD=off') i
+
+	for i in "${!what[@]}"; do
+		if [ "$quick" ]; then
+			left_out "the system tests ${what[i]}"
+		else
+			# shellcheck disable=SC2086 # it is words
+			part "the system tests ${what[i]}" '0 failed' "variant$i" "$last" env ${with[i]} B="$built" tests/system.sh
+		fi
+	done
 }
 
 costs()
@@ -195,7 +202,7 @@ attacks
 crash
 storm
 scenarios
-bare
+variants
 costs
 echo "== ${SECONDS} s in all"
 cat "$log/table"

@@ -44,7 +44,7 @@ killed()
 {
 	ftp --limit-rate 2M "$URL/down" -o "$T/slow" 2>"$T/said" &
 	wait_for 5 test -s "$T/slow"
-	kill -9 "$(worker_pids)"
+	kill_workers
 	wait
 	cmp "$T/ftp/down" "$T/slow"
 }

@@ -49,7 +49,7 @@ asked()
 old()
 {
 	wait_for 20 asked
-	kill -9 "$(worker_pids)"
+	kill_workers
 	sleep 6
 	same
 }

@@ -66,7 +66,7 @@ death()
 	read -r address port < <(peer client seen "$SERVER" 7 7002)
 	start server python3 "$top/tests/net.py" opens "$address" "$port" 203.0.113.3 5557 hello
 	wait_for 5 counted kept 3
-	kill -9 "$(worker_pids)"
+	kill_workers
 	wait_for 15 grep -q refused "$T/server-python3.log"
 	[ "$(counter syn_unanswered)" = 2 ]
 }

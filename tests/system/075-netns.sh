@@ -42,6 +42,7 @@ tenants()
 		netns6 = n64t-$$-blue
 		netns4 = n64t-$$-uplink
 		workers = $1
+		offload = ${OFFLOAD-auto}
 		pool = 198.51.100.8/29
 		source = 2001:db8::/32
 		allow = 203.0.113.0/24
@@ -52,6 +53,7 @@ tenants()
 		netns6 = n64t-$$-green
 		netns4 = n64t-$$-uplink
 		workers = 1
+		offload = ${OFFLOAD-auto}
 		pool = 198.51.100.16/29
 		source = 2001:db8::/32
 		allow = 203.0.113.0/24

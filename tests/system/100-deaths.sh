@@ -136,6 +136,7 @@ ctl_killed()
 }
 
 net_up
+WORKERS=1 # whose death is looked at
 GATEWAY='log-level = debug' config
 mkdir "$T/www"
 head -c 60000000 /dev/urandom >"$T/www/file"

@@ -30,7 +30,7 @@ evidence()
 }
 
 net_up
-config
+WORKERS=1 config
 mkdir "$T/bin"
 cp "$B/nat64d" "$B/nat64-ctld" "$T/bin"
 cp "$B/tests/stress/nat64-worker" "$T/bin"

@@ -36,7 +36,7 @@ idle()
 }
 
 net_up
-config
+WORKERS=1 config
 begin
 check 'traffic flows' ping_server
 check 'a stopped worker is replaced, no packet is lost' stopped

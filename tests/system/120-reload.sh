@@ -65,7 +65,7 @@ restart()
 	before=$(worker_pids)
 	exits 0 ctl restart
 	wait_for 10 restarted "$before"
-	wait_for 10 running 1
+	wait_for 10 running "${WORKERS-1}"
 	ping_server
 }
 

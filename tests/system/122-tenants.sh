@@ -12,7 +12,8 @@ section()
 	blue) echo 'pool = 198.51.100.16/30'; echo 'prefix = 2001:db8:b::/96'; echo 'workers = 1' ;;
 	green | red) echo 'pool = 198.51.100.20/30'; echo 'prefix = 2001:db8:c::/96'; echo 'workers = 1' ;;
 	esac
-	printf '%s\n' 'source = 2001:db8::/32' 'allow = 203.0.113.0/24' 'max-sessions = 10k' 'queue-length = 20000'
+	printf '%s\n' 'source = 2001:db8::/32' 'allow = 203.0.113.0/24' 'max-sessions = 10k' 'queue-length = 20000' \
+		"offload = ${OFFLOAD-auto}"
 }
 
 # tenants NAME... - $T/nat64.ini with these, in this order; MORE holds lines for the last one

@@ -11,7 +11,8 @@ tenants()
 		printf '%s\n' '[gateway]' "run-dir = $RUN" 'metrics = 127.0.0.1:9640' 'spares = 0'
 		for n; do
 			printf '%s\n' "[tenant t$n]" "pool = 198.51.100.$n" "prefix = 2001:db8:64:$n::/96" 'workers = 1' \
-				'source = 2001:db8::/32' 'allow = 203.0.113.0/24' 'max-sessions = 1k'
+				'source = 2001:db8::/32' 'allow = 203.0.113.0/24' 'max-sessions = 1k' \
+				"offload = ${OFFLOAD-auto}"
 		done
 	} >"$T/nat64.ini"
 }
