@@ -14,6 +14,7 @@
 # Test frames go to 2001:db8:3:N::2 or 198.19.N.2, which the server does not have: they arrive, and nobody answers.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
+# shellcheck disable=SC2034 # used by bench.sh
 CANDIDATES=(forward masquerade tayga single pair)
 SUBSCRIBERS=2001:db8:100::/40 # of the test frames (tests/bench/frame.h)
 declare -A NUMBER FAMILY
@@ -114,7 +115,8 @@ tayga_start()
 }
 
 # nat64d_start NAME WORKERS [POOL] - the table is large enough for all rounds together, for what began in one is not over in
-# the next. $T/NAME.pid is nat64d's.
+# the next; and so are the quotas, for connects is one subscriber, and its rivals have none. KEYS: more lines for its tenant.
+# $T/NAME.pid is nat64d's.
 nat64d_start()
 {
 	local n=${NUMBER[$1]}
@@ -133,6 +135,10 @@ nat64d_start()
 		allow = 192.0.2.0/24
 		allow = 198.19.0.0/16
 		max-sessions = 4M
+		new-bindings-per-second = 1000000
+		max-bindings-per-subscriber = 4M
+		max-sessions-per-subscriber = 4M
+		${KEYS-}
 	END
 	: >"$T/$1-nat64d.log"
 	start "$1" "$B/nat64d" -c "$T/$1.ini"
@@ -199,7 +205,7 @@ rig_words()
 	local name sep=
 
 	echo '{'
-	for name in "${CANDIDATES[@]}"; do
+	for name in "${!NUMBER[@]}"; do
 		echo "$sep\"$name\": {\"address\": \"$(address "$name")\", \"local\": \"$(local_address "$name")\","
 		echo "\"traffic\": \"$(traffic "$name")\", \"pids\": \"$([ "$name" != tayga ] || cat "$T/tayga.pid")\","
 		echo "\"control\": \"$([ ! -e "$SHM/$name/control.sock" ] || echo "$SHM/$name/control.sock")\"}"
