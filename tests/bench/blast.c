@@ -1,10 +1,12 @@
 /*
  * blast.c - UDP test frames through a gateway: how many arrive, of how many flows, how soon
  *
- *     blast flood|open|stream KEY=VALUE...
+ *     blast flood|burst|open|stream KEY=VALUE...
  *
  *   flood    as fast as the generator can, of established flows, or with fresh=1 every frame of a new one; counted by
  *            the device they arrive at, so that no receiver takes time from the gateway
+ *   burst    1024 frames of established flows at a time, sent while the gateway's processes are stopped: what they cost it
+ *            then depends on no other process of the machine, for all of them wait in its queue already
  *   open     RFC 9693 section 4.4: every flow once at a given rate, then one frame back on each that arrived
  *   stream   established flows at a given rate: loss and one-way latency
  *
@@ -20,11 +22,14 @@
 #include <net/ethernet.h>
 #include <netinet/ether.h>
 #include <pthread.h>
+#include <signal.h>
 #include "tests/bench/measure.h"
 #include "tests/bench/wire.h"
 
 #define SAFE_RATE 30000		/* frames a second at which flows are established beforehand */
 #define DRAIN 300000			/* us: what is under way arrives meanwhile */
+#define BURST 1024			/* frames, a multiple of WIRE_BATCH; fewer than a queue holds */
+#define SETTLED 10000			/* us in which nothing arrives: all have */
 #define MAX_FLOWS 4000000
 #define MAX_SAMPLES 2000000
 #define KEPT 96				/* bytes of a frame that is to be answered */
@@ -69,21 +74,21 @@ now_real(void)
 static double
 processor(void)
 {
-	double ticks = 0;
+	double nanoseconds = 0;
 
 	for (const char *p = pids; *p; p += strcspn(p, ","), p += *p == ',') {
-		unsigned long user = 0, system = 0;
+		unsigned long ran = 0;
 		char name[64];
 		FILE *f;
 
-		snprintf(name, sizeof(name), "/proc/%d/stat", atoi(p));
+		snprintf(name, sizeof(name), "/proc/%d/schedstat", atoi(p));
 		f = fopen(name, "re");
-		if (!f || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+		if (!f || fscanf(f, "%lu", &ran) != 1)
 			measure_fail(name);
 		fclose(f);
-		ticks += (double)(user + system);
+		nanoseconds += (double)ran;
 	}
-	return ticks / (double)sysconf(_SC_CLK_TCK);
+	return nanoseconds / 1e9;
 }
 
 /* Send n frames of the flows in order, from number `at` of them on, round and round. Returns how many the device took. */
@@ -166,9 +171,59 @@ flood(void)
 	usleep(DRAIN);
 	drained = count_at_server();
 	printf("{\"sent\": %lu, \"delivered\": %.0f, \"drained\": %.0f, \"packets\": %lu, \"payload\": %.0f, \"seconds\": %.4f, "
-	       "\"cpu\": %.2f, \"opened\": %lu}\n", sent, frames_between(before, after), frames_between(before, drained),
+	       "\"cpu\": %.4f, \"opened\": %lu}\n", sent, frames_between(before, after), frames_between(before, drained),
 	       after.packets - before.packets, frames_between(before, after) * frame_payload(path.size), took, cpu,
 	       sent < flows ? sent : flows);
+}
+
+/* To all of the gateway's processes. */
+static void
+tell_all(int signal)
+{
+	for (const char *p = pids; *p; p += strcspn(p, ","), p += *p == ',')
+		if (kill(atoi(p), signal) != 0)
+			measure_fail(pids);
+}
+
+/* Frames that arrived since, once no more come. */
+static double
+settled(struct wire_counts before)
+{
+	double last = -1, now = 0;
+
+	while (now != last) {
+		usleep(SETTLED);
+		last = now;
+		now = frames_between(before, count_at_server());
+	}
+	return now;
+}
+
+static void
+burst(void)
+{
+	struct wire w;
+	double begun, cpu = 0, delivered = 0, seconds = atof(option("seconds", NULL));
+	uint64_t sent = 0;
+
+	measure_enter(client);
+	w = wire_sender(device);
+	send_paced(&w, flows, SAFE_RATE);
+	usleep(DRAIN);
+	begun = measure_seconds(CLOCK_MONOTONIC);
+	do {
+		struct wire_counts before = count_at_server();
+		double had = processor();
+
+		tell_all(SIGSTOP);
+		for (unsigned i = 0; i < BURST; i += WIRE_BATCH)
+			sent += send_batch(&w, sent, WIRE_BATCH);
+		tell_all(SIGCONT);
+		delivered += settled(before);
+		cpu += processor() - had;
+	} while (measure_seconds(CLOCK_MONOTONIC) - begun < seconds);
+	printf("{\"sent\": %lu, \"delivered\": %.0f, \"seconds\": %.4f, \"cpu\": %.4f}\n", sent, delivered,
+	       measure_seconds(CLOCK_MONOTONIC) - begun, cpu);
 }
 
 /* A frame was captured: at the server in either mode, at the client when answers come. */
@@ -324,7 +379,7 @@ main(int argc, char **argv)
 	struct ether_addr gateway;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: blast flood|open|stream KEY=VALUE...\n");
+		fprintf(stderr, "usage: blast flood|burst|open|stream KEY=VALUE...\n");
 		return 2;
 	}
 	words = argv + 2;
@@ -350,6 +405,8 @@ main(int argc, char **argv)
 	frame_shuffle(order, first, flows);
 	if (strcmp(argv[1], "flood") == 0)
 		flood();
+	else if (strcmp(argv[1], "burst") == 0)
+		burst();
 	else if (strcmp(argv[1], "open") == 0)
 		open_flows();
 	else

@@ -4,7 +4,8 @@
 In each round every figure is taken of every candidate, one right after the other (A B C A B C ...), so that a machine that
 is busy for a while slows all of them down, and each round gives one ratio. RIG is the JSON of rig_words, OUT where the
 results go, SCALE shortens each run, and after SECONDS no new round begins. TCP by iperf3 with the congestion control
-$CONGESTION, the rest by blast, echo and connects.
+$CONGESTION, the rest by blast, echo and connects. $FIGURES, names with commas between: only these; and where RIG has none
+of the candidates that a figure is meant for, all that it has, every second round in reverse.
 
 A result is {figure, candidate, round, value, unit, better, cpu, more}: value is what is compared; cpu the processor seconds
 of the translating processes, user and system, during the run.
@@ -42,12 +43,8 @@ def pids(candidate):
 
 
 def processor(candidate):
-    """Processor seconds of the translating processes, user and system (proc(5))."""
-    ticks = 0
-    for pid in filter(None, pids(candidate).split(",")):
-        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    """Processor seconds of the translating processes, user and system (schedstat: the ticks of stat are too coarse)."""
+    return sum(int(open(f"/proc/{pid}/schedstat").read().split()[0]) for pid in filter(None, pids(candidate).split(","))) / 1e9
 
 
 def tcp(candidate, streams, down):
@@ -77,6 +74,19 @@ def new(candidate):
     return dict(value=got["delivered"] / got["seconds"], unit="packets/s", cpu=got["cpu"], more=got)
 
 
+def burst(candidate, frame, flows):
+    """Packets per processor second when all of them are there before the first one is read: the same on a busy machine."""
+    got = blast(candidate, "burst", frame=frame, flows=flows, seconds=1.5 * scale)
+    return dict(value=got["delivered"] / got["cpu"], unit="packets / CPU s", cpu=0, more=got)
+
+
+def paced(candidate):
+    """Latency where the gateway sleeps now and then: one way, of frames at a rate that it has no trouble with."""
+    cpu = processor(candidate)
+    got = blast(candidate, "stream", flows=256, rate=20000, seconds=scale)
+    return dict(value=got["latency_p50"], unit="us", cpu=processor(candidate) - cpu, more=got)
+
+
 def echo(candidate):
     words = [f"{built}/tests/bench/echo", *namespaces, rig[candidate]["address"], rig[candidate]["local"],
              str(round(1500 * scale)), "300"]
@@ -100,13 +110,18 @@ FIGURES += [(f"udp {frame} {flows}", ALL, lambda c, s=frame, f=flows: udp(c, s, 
             if (frame, flows) != (1280, 100000) and (not quick or (frame, flows) in ((84, 16), (84, 1000), (1280, 1000)))]
 FIGURES += [("udp 84 new", ("forward", "masquerade", "single", "pair"), new), ("echo", PEERS, echo),
             ("connections", PEERS, connects)]
+if "FIGURES" in os.environ:
+    FIGURES += [("paced", ALL, paced)]
+    FIGURES += [(f"burst {frame} {flows}", ALL, lambda c, s=frame, f=flows: burst(c, s, f))
+                for frame in (84, 1280) for flows in (1, 16, 256, 1000)]
+    FIGURES = [f for f in FIGURES if f[0] in os.environ["FIGURES"].split(",")]
 
 
 def attempt(figure, candidate, measure):
     """One result, or nothing: a worker that is replaced meanwhile spoils it, and on a busy machine that may happen."""
     try:
         return measure(candidate)
-    except (RuntimeError, KeyError, ValueError, OSError, subprocess.TimeoutExpired) as wrong:
+    except (RuntimeError, KeyError, ValueError, ArithmeticError, OSError, subprocess.TimeoutExpired) as wrong:
         print(f"{figure}, {candidate}: {wrong}", file=sys.stderr)
         return None
 
@@ -117,7 +132,7 @@ for number in range(rounds):
         print(f"time is over after {number} rounds", file=sys.stderr)
         break
     for figure, candidates, measure in FIGURES:
-        for candidate in candidates:
+        for candidate in [c for c in candidates if c in rig] or list(rig)[::-1 if number % 2 else 1]:
             result = attempt(figure, candidate, measure) or attempt(figure, candidate, measure)
             if result:
                 results.append(dict(figure=figure, candidate=candidate, round=number, **result))
@@ -125,7 +140,7 @@ for number in range(rounds):
                 broken.append(f"{figure}, {candidate}")
     print(f"round {number + 1} of {rounds}, {time.monotonic() - begun:.0f} s", file=sys.stderr)
 
-for candidate in ("single", "pair"):
+for candidate in filter(lambda c: rig[c]["control"], rig):
     workers = run([f"{built}/nat64ctl", "-s", rig[candidate]["control"], "--json", "show", "workers"], 1)["workers"]
     for w in workers:
         if w["restarts"]:
