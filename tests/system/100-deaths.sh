@@ -99,15 +99,18 @@ early()
 
 spare_killed()
 {
-	local busy pid
+	local busy pid spare='' # the one with the greater number, but for a kernel that counts anew
 
 	wait_for 10 born 2
 	busy=$(worker_pids)
 	for pid in $(workers_born); do
-		[ "$pid" = "$busy" ] || kill -9 "$pid"
+		if [ "$pid" != "$busy" ]; then
+			spare=$pid
+			kill -9 "$spare"
+		fi
 	done
 	ping_server
-	wait_for 10 gone "$pid"
+	wait_for 10 gone "$spare"
 	wait_for 10 born 2
 	[ "$(worker_pids)" = "$busy" ]
 }
