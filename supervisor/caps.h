@@ -20,14 +20,13 @@
 	CAP(CAP_NET_ADMIN, CAPS_NETWORK, "create TUN devices, set links and routes") \
 	CAP(CAP_BPF, CAPS_STEER, "load the program that steers packets to their worker; may be missing") \
 	CAP(CAP_NET_BIND_SERVICE, CAPS_START, "listen for /metrics on a port below 1024") \
-	CAP(CAP_CHOWN, CAPS_START, "give the control socket to its group") \
 	CAP(CAP_DAC_READ_SEARCH, CAPS_FILES, "read files and run programs where root has no right to them; may be missing") \
 	CAP(CAP_SYS_PTRACE, CAPS_TAKE, "take the queues back from workers that a killed nat64d left") \
 	CAP(CAP_KILL, CAPS_SIGNAL, "signal children, which have uids of their own") \
 	CAP(CAP_SYS_ADMIN, CAPS_BIRTH | CAPS_ENTER, "children: leave the namespaces; nat64d: enter those of tenants") \
 	CAP(CAP_SYS_CHROOT, CAPS_SHARE, "children: enter the mount namespace they share; may be missing") \
 	CAP(CAP_SETUID, CAPS_BIRTH, "children: take their own uid") \
-	CAP(CAP_SETGID, CAPS_BIRTH, "children: take their own gid and no other group") \
+	CAP(CAP_SETGID, CAPS_BIRTH | CAPS_START, "children: take their own gid, no other group; the control socket's group") \
 	CAP(CAP_SETPCAP, CAPS_BIRTH, "children: empty their bounding set and lock it; nat64d: reduce its own")
 
 enum caps_bracket {

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -136,6 +137,25 @@ rundir_make_room(const struct sockaddr_un *address)
 	return unlink(address->sun_path) == 0 ? 0 : -errno;
 }
 
+/*
+ * Give the socket to the group. Who is in a group may give a file of his own to it, and who may change his groups is in it for
+ * a moment; so this takes no right to give files away.
+ */
+static int
+rundir_give(const char *path, uint32_t gid)
+{
+	int file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+	const gid_t own = getegid();
+
+	if (file < 0)
+		return -errno;
+	setfsgid(gid);
+	rc = fchownat(file, "", (uid_t)-1, gid, AT_EMPTY_PATH) == 0 ? 0 : -errno;
+	setfsgid(own);
+	close(file);
+	return rc;
+}
+
 int
 rundir_control(struct rundir *r, const char *path, uint32_t gid, char *why, size_t size)
 {
@@ -161,9 +181,10 @@ rundir_control(struct rundir *r, const char *path, uint32_t gid, char *why, size
 	umask(mask);
 	if (rc == 0) {
 		snprintf(r->control, sizeof(r->control), "%s", path);
-		if (lchown(path, 0, gid) != 0 || listen(fd, RUNDIR_BACKLOG) != 0)
-			rc = -errno;
+		rc = rundir_give(path, gid);
 	}
+	if (rc == 0 && listen(fd, RUNDIR_BACKLOG) != 0)
+		rc = -errno;
 	if (rc == 0)
 		return fd;
 	close(fd);

@@ -4,12 +4,15 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,24 +92,44 @@ killed_daemon(void **state)
 	rundir_close(&r);
 }
 
+/* May this process give files away? Returns whether it might before. */
+static bool
+may_chown(bool yes)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	bool might;
+
+	assert_int_equal(syscall(SYS_capget, &head, data), 0);
+	might = data[0].effective & UINT32_C(1) << CAP_CHOWN;
+	data[0].effective = (data[0].effective & ~(UINT32_C(1) << CAP_CHOWN)) | (uint32_t)yes << CAP_CHOWN;
+	assert_int_equal(syscall(SYS_capset, &head, data), 0);
+	return might;
+}
+
 static void
 control_socket(void **state)
 {
 	struct rundir r, other = { .lock = -1 };
 	struct stat st;
+	bool might;
 	int fd;
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
 	assert_int_equal(rundir_open(&r, &config, why, sizeof(why)), 0);
+	might = may_chown(false);		/* nat64d has no such right */
 	fd = rundir_control(&r, control, 4711, why, sizeof(why));
+	may_chown(might);
 	assert_true(fd >= 0);
 	assert_int_equal(lstat(control, &st), 0);
 	assert_true(S_ISSOCK(st.st_mode));
 	assert_int_equal(st.st_mode & 0777, 0660);
 	assert_int_equal(st.st_uid, 0);
 	assert_int_equal(st.st_gid, 4711);
+	/* And it is in its own group again. */
+	assert_int_equal(setfsgid((gid_t)-1), getegid());
 	/* Somebody listens there. */
 	assert_int_equal(rundir_control(&other, control, 0, why, sizeof(why)), -EADDRINUSE);
 	assert_non_null(strstr(why, control));
