@@ -296,6 +296,14 @@ source_guard(struct metrics *m, unsigned t, unsigned n)
 }
 
 static bool
+tenant_cgroup(struct metrics *m, unsigned t, unsigned n)
+{
+	if (n == 0)
+		sample(m, m->view->status.tenant[t].cgroup == STATUS_cgroup_on, "%s", "");
+	return n == 0;
+}
+
+static bool
 spoofed_packets(struct metrics *m, unsigned t, unsigned n)
 {
 	if (n < 2)
@@ -337,6 +345,8 @@ static const struct family families[] = {
 	{ "worker_restarts", TYPE_COUNTER, "restarts of a worker, by the cause of its end", false, worker_restarts },
 	{ "worker_sandbox_missing", TYPE_GAUGE, "1 when the worker lacks a layer of its sandbox", false,
 	  worker_sandbox_missing },
+	{ "tenant_cgroup", TYPE_GAUGE, "1 when its workers are in a cgroup of their own, with all controllers", false,
+	  tenant_cgroup },
 	{ "source_guard", TYPE_GAUGE, "1 when the kernel drops what a worker sends with a source that is not its tenant's",
 	  false, source_guard },
 	{ "spoofed_packets", TYPE_COUNTER, "packets that the source guard has dropped; one is a worker gone wrong", false,

@@ -68,7 +68,7 @@ bool show_room(const struct show *s);
 void show_row(struct show *s, const struct output_value *row, unsigned n);
 
 /* The columns and rows of `tenants`, which `status` shows too. */
-#define SHOW_TENANTS_FIELDS 16
+#define SHOW_TENANTS_FIELDS 17
 extern const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS];
 bool show_tenants_rows(struct show *s, unsigned t);
 

@@ -121,6 +121,11 @@ tenant_note(const struct view *v, unsigned t, char *text)
 		cell_clean(why, sizeof(why), tenant->steering_why);
 		add(text, "attention: %s, packets are handed over between workers, not steered: %s\n", tenant->name, why);
 	}
+	if (tenant->cgroup == STATUS_cgroup_partial || tenant->cgroup == STATUS_cgroup_refused) {
+		cell_clean(why, sizeof(why), tenant->cgroup_why);
+		add(text, "attention: %s, %s: %s\n", tenant->name, tenant->cgroup == STATUS_cgroup_partial ?
+		    "its cgroup does not hold all that it should" : "its workers have no cgroup of their own", why);
+	}
 }
 
 /* Add a note to the text. Returns false when it does not fit, which is said instead. */

@@ -16,6 +16,9 @@
  * netns6 and netns4 are the network namespaces of its sides: own, if that is nat64d's. When they differ there is a device
  * of that name in each.
  *
+ * cgroup says whether its workers are in a cgroup of their own: on; off, when nat64d may have none; partial, when the kernel
+ * hands it not all controllers, or refused: then `show status` says which, or why.
+ *
  * Must never: walk a table; all these are sums that somebody else keeps.
  */
 #include "ctl/show.h"
@@ -26,6 +29,7 @@ const struct output_field show_tenants_fields[SHOW_TENANTS_FIELDS] = {
 	{ "received", OUTPUT_NUMBER }, { "translated", OUTPUT_NUMBER }, { "dropped", OUTPUT_NUMBER },
 	{ "steering", OUTPUT_TEXT }, { "guard", OUTPUT_TEXT }, { "spoofed", OUTPUT_NUMBER },
 	{ "to_host", OUTPUT_NUMBER }, { "offload", OUTPUT_TEXT }, { "netns6", OUTPUT_TEXT }, { "netns4", OUTPUT_TEXT },
+	{ "cgroup", OUTPUT_TEXT },
 };
 
 bool
@@ -49,7 +53,7 @@ show_tenants_rows(struct show *s, unsigned t)
 		output_text(view_steering_name(tenant->steering)), output_text(view_guard_name(tenant->guard)),
 		output_number(tenant->spoofed[0] + tenant->spoofed[1]), output_number(tenant->to_host),
 		output_text(view_offload_name(tenant->offload)), output_text(view_netns_name(tenant->netns6)),
-		output_text(view_netns_name(tenant->netns4)),
+		output_text(view_netns_name(tenant->netns4)), output_text(view_cgroup_name(tenant->cgroup)),
 	};
 	show_row(s, row, sizeof(row) / sizeof(row[0]));
 	return true;

@@ -39,6 +39,12 @@ static const char *const guard_name[STATUS_N_GUARDS] = {
 #undef GUARD
 };
 
+static const char *const cgroup_name[STATUS_N_CGROUPS] = {
+#define CGROUP(name) [STATUS_cgroup_##name] = #name,
+	STATUS_CGROUPS
+#undef CGROUP
+};
+
 static const char *const offload_name[STATUS_N_OFFLOADS] = {
 #define OFFLOAD(name) [STATUS_offload_##name] = #name,
 	STATUS_OFFLOADS
@@ -71,6 +77,7 @@ end_texts(struct status *s)
 		END_TEXT(s->tenant[t].device);
 		END_TEXT(s->tenant[t].steering_why);
 		END_TEXT(s->tenant[t].guard_why);
+		END_TEXT(s->tenant[t].cgroup_why);
 		END_TEXT(s->tenant[t].netns6);
 		END_TEXT(s->tenant[t].netns4);
 		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
@@ -338,6 +345,12 @@ const char *
 view_guard_name(uint32_t guard)
 {
 	return guard < STATUS_N_GUARDS ? guard_name[guard] : "unknown";
+}
+
+const char *
+view_cgroup_name(uint32_t cgroup)
+{
+	return cgroup < STATUS_N_CGROUPS ? cgroup_name[cgroup] : "unknown";
 }
 
 const char *

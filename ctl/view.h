@@ -73,6 +73,7 @@ const char *view_steering_name(uint32_t steering);
 const char *view_offload_name(uint32_t offload);
 const char *view_netns_name(const char *netns);	/* of a struct status_tenant, as nat64.ini spells it */
 const char *view_guard_name(uint32_t guard);
+const char *view_cgroup_name(uint32_t cgroup);
 const char *view_cause_name(unsigned cause);
 
 /* A sandbox layer by number, from 0 up; its bit in *bit. NULL behind the last. */

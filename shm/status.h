@@ -66,6 +66,15 @@ enum status_guard {
 	STATUS_N_GUARDS
 };
 
+/* Is the tenant in a cgroup of its own? partial: in one without all controllers. As `cgroup` in `show tenants`. */
+#define STATUS_CGROUPS CGROUP(off) CGROUP(on) CGROUP(partial) CGROUP(refused)
+enum status_cgroup {
+#define CGROUP(name) STATUS_cgroup_##name,
+	STATUS_CGROUPS
+#undef CGROUP
+	STATUS_N_CGROUPS
+};
+
 struct status_worker {
 	uint32_t pid;			/* 0: none */
 	uint32_t state;			/* enum status_state */
@@ -86,6 +95,8 @@ struct status_tenant {
 	char guard_why[STATUS_WHY];		/* of refused, likewise */
 	uint64_t spoofed[2];		/* packets that the guard has dropped for their source: IPv4, IPv6 */
 	uint64_t to_host;		/* and for being to the gateway's own addresses */
+	uint32_t cgroup;		/* enum status_cgroup */
+	char cgroup_why[STATUS_WHY];		/* of partial: what is not there; of refused, as above */
 	char netns6[STATUS_NETNS], netns4[STATUS_NETNS];	/* where its sides live; empty: where nat64d does */
 	struct status_worker worker[CONFIG_MAX_WORKERS];
 };

@@ -192,6 +192,15 @@ bulletin_guard(struct bulletin *b, uint32_t tenant, enum status_guard guard, con
 }
 
 void
+bulletin_cgroup(struct bulletin *b, uint32_t tenant, enum status_cgroup cgroup, const char *why)
+{
+	struct status_tenant *s = &b->status->tenant[tenant];
+
+	bulletin_text(b, s->cgroup_why, sizeof(s->cgroup_why), why);
+	atomic_store_32(&s->cgroup, cgroup);
+}
+
+void
 bulletin_guarded(struct bulletin *b, uint32_t tenant, const uint64_t dropped[3])
 {
 	for (unsigned s = 0; s < 2; s++)

@@ -49,6 +49,9 @@ void bulletin_steering(struct bulletin *b, uint32_t tenant, enum status_steering
 /* The sources of the tenant's packets are guarded, or not; why tells of refused, and is empty otherwise. */
 void bulletin_guard(struct bulletin *b, uint32_t tenant, enum status_guard guard, const char *why);
 
+/* The tenant is in a cgroup of its own, or not; why tells of partial and of refused, and is empty otherwise. */
+void bulletin_cgroup(struct bulletin *b, uint32_t tenant, enum status_cgroup cgroup, const char *why);
+
 /* The guard has dropped so many packets: as guard_dropped says it. */
 void bulletin_guarded(struct bulletin *b, uint32_t tenant, const uint64_t dropped[3]);
 

@@ -11,7 +11,8 @@
  *   stopped    left because nat64d stops
  *
  * A worker that packets wait for and that does not turn its loop, be it stopped or in an endless one, is killed and
- * replaced. An idle one turns its loop once a second, so silence alone says nothing: its queue is asked too.
+ * replaced. An idle one turns its loop once a second, so silence alone says nothing: its queue is asked too. One whose tenant's
+ * cgroup somebody has frozen is left alone, for so would its successor be, and goes on when it is thawed.
  *
  * A worker that somebody kills while it runs has done nothing wrong and is replaced at once, however often. One that
  * crashes or gives up within seconds, again and again, is retried with a growing delay, so that a bad build
@@ -33,6 +34,7 @@
 #include "supervisor/bulletin.h"
 #include "supervisor/caps.h"
 #include "supervisor/cause.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/estate.h"
 #include "supervisor/log.h"
 #include "supervisor/loss.h"
@@ -341,6 +343,10 @@ crew_watch(struct tenant *t, unsigned w, uint64_t now)
 		return;
 	if (starve_look(&slot->starve, slot->pid, slot->progress) || now - slot->moved < limit)
 		return;
+	if (cgroup_frozen(t->config->name_)) {
+		slot->moved = now;		/* and its successor would be */
+		return;
+	}
 	slot->stuck = true;
 	log_line(CONFIG_LOG_WARNING, "tenant %s: worker %u (pid %d) does nothing while packets wait; killing it",
 		 t->config->name_, w, (int)slot->pid);

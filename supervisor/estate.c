@@ -24,6 +24,7 @@
 #include "shm/atomic.h"
 #include "shm/hash.h"
 #include "supervisor/birth/heritage.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/estate.h"
 #include "supervisor/gateway.h"
 #include "supervisor/memory.h"
@@ -67,6 +68,7 @@ estate_fill_gateway(struct estate_gateway *e, const struct gateway *g)
 	e->ctld = (uint32_t)g->ctld.pid;
 	e->ctld_up = g->ctld.up;
 	e->denied = g->denied;
+	e->cgroup = cgroup_held();
 	if (g->bulletin.status) {
 		e->reloads = g->bulletin.status->reload.count;
 		e->started = g->bulletin.status->started;

@@ -65,6 +65,7 @@ struct estate_gateway {
 	uint32_t reloads;		/* of struct status, for one that is laid out otherwise: how many were tried */
 	uint32_t denied;		/* CALLS_VERSION of the filter in force; 0: there is none */
 	uint64_t started, started_boottime;
+	uint32_t cgroup, unused;	/* 1: it lives in a leaf of the cgroup that it was given (cgroup.h) */
 };
 
 /* What an heir by exec has to know of a worker. */

@@ -28,6 +28,7 @@
 #include <unistd.h>
 #include "supervisor/calls.h"
 #include "supervisor/caps.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/check.h"
 #include "supervisor/gateway.h"
 #include "supervisor/host.h"
@@ -145,6 +146,19 @@ main_sockets(struct gateway *g)
 	return true;
 }
 
+/* Have cgroups for tenants, or say why not. */
+static void
+main_cgroup(void)
+{
+	char why[256];
+	enum status_cgroup cgroup = cgroup_open(why, sizeof(why));
+
+	if (cgroup == STATUS_cgroup_off)
+		log_line(CONFIG_LOG_INFO, "tenants get no cgroups of their own and share processors worker by worker: %s", why);
+	else
+		log_line(CONFIG_LOG_INFO, "each tenant has a cgroup of its own: %s", why);
+}
+
 static bool
 main_tenants(struct gateway *g)
 {
@@ -194,6 +208,7 @@ main_birth(struct gateway *g)
 	if (!made)
 		return false;
 	legacy_take(g);
+	main_cgroup();
 	caps_raise(CAPS_NETWORK | CAPS_STEER);
 	made = main_tenants(g);
 	caps_drop();
@@ -347,6 +362,7 @@ main_death(struct gateway *g)
 	caps_raise(CAPS_NETWORK);
 	tenants_close(g);
 	caps_drop();
+	cgroup_close();
 	legacy_close(&g->legacy);
 	estate_remove(&g->left);
 	bulletin_close(&g->bulletin);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "supervisor/bulletin.h"
 #include "supervisor/caps.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/child.h"
 #include "supervisor/estate.h"
 #include "supervisor/legacy.h"
@@ -138,6 +139,18 @@ tenant_guard_look(struct tenant *t, uint64_t now)
 	return t->guard_at;
 }
 
+void
+tenant_cgroup(const struct tenant *t)
+{
+	char why[STATUS_WHY];
+	enum status_cgroup cgroup = cgroup_make(t->config->name_, why, sizeof(why));
+
+	bulletin_cgroup(t->bulletin, t->number, cgroup, why);
+	if (cgroup == STATUS_cgroup_refused)
+		log_line(CONFIG_LOG_WARNING, "tenant %s: its workers have no cgroup of their own, so they may take processors "
+			 "from other tenants: %s", t->config->name_, why);
+}
+
 /* The region and the device of a predecessor are ours, as far as there are any. */
 static void
 tenant_inherit(struct tenant *t, struct legacy_share *share)
@@ -236,6 +249,7 @@ tenant_open(struct tenant *t, struct legacy_share *share, const char *directory,
 		log_line(CONFIG_LOG_INFO, "tenant %s: this kernel, older than 6.2, passes UDP datagrams one by one",
 			 t->config->name_);
 	tenant_steer(t);
+	tenant_cgroup(t);
 	return 0;
 }
 
@@ -307,12 +321,13 @@ tenant_close(struct tenant *t)
 	shift_close(t);
 	publish_close(&t->publish);
 	region_remove(&t->region, t->gateway->run_dir.s);
+	cgroup_remove(t->config->name_);
 }
 
 pid_t
 tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assign, uint32_t *knell)
 {
-	struct child_door doors[(1 + DEVICE_LEGS) * CONFIG_MAX_WORKERS + 4];
+	struct child_door doors[(1 + DEVICE_LEGS) * CONFIG_MAX_WORKERS + 5];
 	struct heritage h = {
 		.kind = HERITAGE_WORKER,
 		.uid = t->gateway->uid_base + 1 + t->number,
@@ -327,8 +342,8 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 		.old_lasting = ground->old && t->shift.lasting,
 	};
 	char title[CONFIG_NAME_MAX + 16];
+	int ends[2], group;
 	unsigned n = 0;
-	int ends[2];
 	pid_t pid;
 
 	memcpy(h.name, t->config->name_, sizeof(h.name));
@@ -345,8 +360,13 @@ tenant_birth(const struct tenant *t, const struct crew_ground *ground, int *assi
 	if (ground->old)
 		doors[n++] = (struct child_door) { ground->old->fd_ro, HERITAGE_OLD };
 	doors[n++] = (struct child_door) { ends[0], HERITAGE_ASSIGN };
+	group = cgroup_door(t->config->name_);
+	if (group >= 0)
+		doors[n++] = (struct child_door) { group, HERITAGE_CGROUP };
 	pid = child_start(t->program, title, &h, doors, n, false, knell);
 	close(ends[0]);
+	if (group >= 0)
+		close(group);
 	if (pid < 0)
 		close(ends[1]);
 	else

@@ -103,6 +103,9 @@ int tenant_guard(struct tenant *t, const struct config_tenant *also);
 /* Is the guard still there? Else it is made again; and what it has counted is told. Returns when to look again. */
 uint64_t tenant_guard_look(struct tenant *t, uint64_t now);
 
+/* Make its cgroup, if nat64d may have any, and say how it went. */
+void tenant_cgroup(const struct tenant *t);
+
 /* Wake worker w. */
 void tenant_ring(const struct tenant *t, unsigned w);
 

@@ -36,6 +36,7 @@
 #include <unistd.h>
 #include "supervisor/birth/heritage.h"
 #include "supervisor/caps.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/gateway.h"
 #include "supervisor/log.h"
 
@@ -318,6 +319,7 @@ upgrade_take(struct gateway *g, const struct estate *e)
 	*g->config = e->config;
 	g->cpus = e->gateway.cpus;
 	g->denied = e->gateway.denied;
+	g->upgrade.cgroup = e->gateway.cgroup != 0;
 	rundir_adopt(&g->rundir, &g->config->gateway, e->gateway.lock);
 	g->control = e->gateway.control;
 	g->listeners = e->gateway.listeners;
@@ -393,9 +395,14 @@ upgrade_roll(struct gateway *g, uint64_t now)
 
 	log_line(CONFIG_LOG_INFO, "nat64d %s has taken over from %s; replacing all processes%s", NAT64_VERSION, g->upgrade.from,
 		 g->upgrade.moving ? ", and all tables, for they are laid out otherwise" : "");
+	if (g->upgrade.cgroup && !cgroup_adopt())
+		log_line(CONFIG_LOG_WARNING, "the cgroups of the nat64d before cannot be found; tenants come into some again "
+			 "with the next start");
 	caps_raise(CAPS_NETWORK);
-	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1))
+	for (struct tenant *t = gateway_next(g, 0); t; t = gateway_next(g, t->number + 1)) {
 		tenant_guard(t, NULL);	/* the one before may not have known of it */
+		tenant_cgroup(t);
+	}
 	caps_drop();
 	wrong = g->upgrade.moving ? upgrade_move(g, now) : NULL;
 	if (wrong)

@@ -17,6 +17,7 @@ struct upgrade {
 	bool fit;			/* it can: to be executed by the next upgrade_tick */
 	bool rolling;			/* this one is the new one, and children of the old one are being replaced */
 	bool moving;			/* and the old one laid out memory otherwise */
+	bool cgroup;			/* and the old one was in a leaf of the cgroup that it was given */
 	uint64_t deadline;		/* ms of CLOCK_MONOTONIC: of the trial, of the rolling */
 	char from[32];			/* version of the old one */
 };

@@ -14,6 +14,7 @@ import sys
 VARIABLES = {"@{PROC}": "/proc", "@{pid}": "[0-9]*", "@{run}": "/run"}
 FAMILIES = {"AF_UNIX": "unix", "AF_INET": "inet", "AF_INET6": "inet6", "AF_NETLINK": "netlink"}
 CALL = re.compile(r"^(\d+) +(\w+)\((.*)\) += (-?\w+)(?:<(.*?)>)?")
+AT = re.compile(r'\b\d+<(/[^>]*)>, "(?!/)')  # a directory's descriptor, and a path that begins there
 PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -78,7 +79,7 @@ def accesses(trace):
         if not call or call[4].startswith("-"):
             continue
         _, name, args, _, opened = call.groups()
-        paths = [p for p in PATH.findall(args) if p]
+        paths = [p for p in PATH.findall(AT.sub(r'"\1/', args)) if p]
         if name in ("open", "openat"):
             for letter in flags_mode(args):
                 yield (paths[0] if not paths[0].startswith("/proc/self/fd/") else opened or paths[0], letter)

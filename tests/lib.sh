@@ -19,6 +19,7 @@ T=/tmp/n64t-$$
 SHM=/dev/shm/n64t-$$
 # shellcheck disable=SC2034 # used by the tests
 SERVER=64:ff9b::203.0.113.2
+hierarchy=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 passed=0 failed=0
 
 # ns NAME COMMAND... - run it in one of the namespaces
@@ -116,6 +117,9 @@ remove()
 	done
 	rmdir /etc/netns 2>/dev/null || true
 	rm -rf "$dir" "/dev/shm/n64t-$1"
+	if [ "$hierarchy" ]; then
+		find "$hierarchy/n64t-$1" "$hierarchy/n64t-$1"-* -depth -type d -exec rmdir {} + 2>/dev/null || true
+	fi
 }
 
 # leftovers - remove what tests left that no longer live
@@ -123,7 +127,8 @@ leftovers()
 {
 	local pid
 
-	for pid in $( (ip netns list; ls /tmp /dev/shm) | sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
+	for pid in $( (ip netns list; ls /tmp /dev/shm ${hierarchy:+"$hierarchy"}) |
+		sed -n 's/^n64t-\([0-9]*\).*/\1/p' | sort -u); do
 		[ -e "/proc/$pid" ] || remove "$pid"
 	done
 }
@@ -338,6 +343,26 @@ nothing_left()
 {
 	host | diff "$T/before" -
 	[ -z "$(ours)" ]
+}
+
+# own_cgroup - make $G, a cgroup of the test's own that is marked as delegated; fails where there is none to be had
+own_cgroup()
+{
+	G=${hierarchy:-/none}/n64t-$$
+	mkdir "$G" 2>/dev/null || return 1
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.delegate", b"1")' "$G" || true
+}
+
+# mount_cgroups - lines of a shell script: the hierarchy is at /sys/fs/cgroup, where ip netns exec has hidden it, and $G is as
+# a service manager hands it over
+mount_cgroups()
+{
+	cat <<-END
+		mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 126
+		for c in \$(cat /sys/fs/cgroup/n64t-$$/cgroup.subtree_control); do
+			echo "-\$c" >/sys/fs/cgroup/n64t-$$/cgroup.subtree_control
+		done
+	END
 }
 
 # ours - the pids of nat64d and its children that live, whichever start they are from

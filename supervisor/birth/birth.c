@@ -2,19 +2,21 @@
  * birth.c - from exec to harmless, in steps that each stand alone
  *
  * The order is dictated by what a step still needs: the bounding set first (libcap-ng reads /proc while there is one),
- * then namespaces and the root directory (they need CAP_SYS_ADMIN), then securebits, groups and uid (CAP_SETPCAP,
- * CAP_SETGID, CAP_SETUID), then the capabilities themselves, and after them what needs no right at all. The system
- * call filter comes last, on its own, when the child has mapped and closed what it has to.
+ * then the cgroup, which is then the root of the cgroup namespace, then namespaces and the root directory (they need
+ * CAP_SYS_ADMIN), then securebits, groups and uid (CAP_SETPCAP, CAP_SETGID, CAP_SETUID), then the capabilities themselves, and
+ * after them what needs no right at all. The system call filter comes last, on its own, when the child has mapped and closed
+ * what it has to.
  *
  * Two kinds of steps. Giving up identity and capabilities must work, or the child exits: there is no reason for it to
- * fail. Namespaces, the empty root, MDWE and Landlock depend on the kernel and on the container nat64d lives in; what
- * cannot be had is reported in *missing, so that `nat64ctl show workers` says so.
+ * fail. The cgroup, namespaces, the empty root, MDWE and Landlock depend on the kernel and on the container nat64d lives
+ * in; what cannot be had is reported in *missing, so that `nat64ctl show workers` says so.
  *
  * Must never: go on when a mandatory step failed; leave a
  * capability, a group or a way to regain one; rely on the filter for what another layer can give as well.
  */
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>
 #include <linux/securebits.h>
@@ -38,6 +40,17 @@ birth_bounding_set(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
 	return capng_apply(CAPNG_SELECT_BOUNDS) == 0 ? 0 : -EPERM;
+}
+
+/* Go into the cgroup of the tenant, if there is one. Whoever makes a cgroup namespace after that has it as its root. */
+static void
+birth_cgroup(const struct heritage *h, uint32_t *missing)
+{
+	if (h->kind != HERITAGE_WORKER || fcntl(HERITAGE_CGROUP, F_GETFD) < 0)
+		return;
+	if (write(HERITAGE_CGROUP, "0", 1) != 1)
+		*missing |= BIRTH_cgroup;
+	close(HERITAGE_CGROUP);
 }
 
 /*
@@ -176,6 +189,7 @@ birth_isolate(const struct heritage *h, uint32_t *missing, const char **step)
 	rc = birth_bounding_set();
 	if (rc != 0)
 		return rc;
+	birth_cgroup(h, missing);
 	birth_namespaces(missing);
 
 	*step = "securebits";

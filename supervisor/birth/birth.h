@@ -14,7 +14,8 @@
 	LAYER(landlock, 1, "the kernel has no Landlock") \
 	LAYER(mdwe, 2, "the kernel cannot refuse memory that is both writable and executable") \
 	LAYER(namespaces, 3, "namespaces could not be left") \
-	LAYER(root, 4, "the root directory could not be emptied")
+	LAYER(root, 4, "the root directory could not be emptied") \
+	LAYER(cgroup, 5, "the cgroup of its tenant could not be entered")
 enum birth_layer {
 #define LAYER(name, bit, doc) BIRTH_##name = 1 << bit,
 	BIRTH_LAYERS

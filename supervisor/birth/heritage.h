@@ -32,6 +32,7 @@
 #define HERITAGE_METRICS 4		/* 4 + i: listening TCP sockets, heritage.listeners of them */
 
 /* Between exec and work. All of them are gone before the first packet or request. */
+#define HERITAGE_CGROUP 59		/* worker: cgroup.procs of its tenant's cgroup, to write 0 to; may be missing */
 #define HERITAGE_PAPER 60		/* memfd that holds struct heritage */
 #define HERITAGE_ASSIGN 61		/* worker: pipe, one uint32_t */
 #define HERITAGE_CRASHED UINT32_C(0x80000000)

@@ -3,8 +3,9 @@
 #
 # systemd does not run here. So of the unit are reproduced: the bounding set, NoNewPrivileges, SystemCallFilter,
 # RestrictAddressFamilies, RestrictNamespaces=~user, MemoryDenyWriteExecute and, by a mount namespace, ProtectSystem with its
-# writable directories, ProtectHome and PrivateTmp. Not reproduced: DevicePolicy, ProtectControlGroups, ProtectClock and the
-# other Protect* lines, whose system calls and capabilities are among those that are.
+# writable directories, ProtectHome, PrivateTmp and, where there is a hierarchy to write to, ProtectControlGroups with the one
+# cgroup that Delegate and ReadWritePaths leave. Not reproduced: DevicePolicy, ProtectClock and the other Protect* lines, whose
+# system calls and capabilities are among those that are.
 source "$(dirname "$0")/../lib.sh"
 
 unit=$top/packaging/nat64d.service
@@ -50,7 +51,32 @@ bounding()
 	value CapabilityBoundingSet | tr 'A-Z ' 'a-z\n' | sed 's/^cap_/+/' | xargs | tr ' ' ','
 }
 
-# as_in_the_unit - B has a nat64d that runs like that
+# delegated - of the cgroups only ours can be written to, and nat64d is in it
+delegated()
+{
+	mount_cgroups
+	cat <<-END
+		echo 0 >/sys/fs/cgroup/n64t-$$/cgroup.procs && mount -o bind /sys/fs/cgroup/n64t-$$ /sys/fs/cgroup/n64t-$$ &&
+		mount -o remount,ro,bind /sys/fs/cgroup || exit 126
+	END
+}
+
+# bounded - that is how it is: tenants have cgroups, but there can be none beside nat64d's
+bounded()
+{
+	local pid
+
+	pid=$(cat "$T/nat64d.pid")
+	ctl --json show tenants | pick "d['tenants'][0]['cgroup']" | grep -x 'on\|partial'
+	grep -q . "$G/tenant-lab/cgroup.procs"
+	exits 1 nsenter -t "$pid" -m mkdir "/sys/fs/cgroup/n64t-$$-x"
+	grep 'Read-only' "$T/said"
+	grep -qx 'Delegate=cpu memory pids' "$unit"
+	grep -qx 'ProtectControlGroups=yes' "$unit"
+	grep -qx 'ReadWritePaths=-/sys/fs/cgroup/system.slice/%n' "$unit"
+}
+
+# as_in_the_unit [G] - B has a nat64d that runs like that, in a cgroup of its own
 as_in_the_unit()
 {
 	mkdir "$T/bin"
@@ -58,7 +84,9 @@ as_in_the_unit()
 	cat >"$T/bin/nat64d" <<-END
 		#!/bin/sh
 		exec unshare -m sh -c '
-			mount --make-rprivate / && mount -o bind $T $T && mount -o bind $build $build &&
+			mount --make-rprivate / || exit 126
+			${1+$(delegated)}
+			mount -o bind $T $T && mount -o bind $build $build &&
 			mount -o remount,ro,bind / && mount -t tmpfs none /home && mount -t tmpfs none /root || exit 126
 			exec setpriv --bounding-set -all,$(bounding) --inh-caps -all --no-new-privs \\
 				$build/tests/system/confined $T/list $build/nat64d "\$@"' sh "\$@"
@@ -133,13 +161,20 @@ killed_itself()
 net_up
 RUN=$SHM
 check 'the unit is read' confinement
-as_in_the_unit
+if own_cgroup; then
+	as_in_the_unit "$G"
+else
+	as_in_the_unit
+fi
 WORKERS=2
 config "netns4 = n64t-$$-router" # setns() is the unit's to allow, too
 begin
 check 'it is confined' confined
 check 'its children are as safe as ever' whole
 check 'packets pass' passes
+if [ -d "$G" ]; then
+	check 'its cgroup and no other' bounded
+fi
 check 'a worker is killed' killed
 check 'two reloads, the second to a new table' reloads
 check 'an upgrade' upgrades

@@ -7,15 +7,17 @@ source "$(dirname "$0")/../lib.sh"
 
 build=$B
 
-# traced - B has a nat64d that runs under strace; $T/trace says what it and its children did
+# traced [G] - B has a nat64d that runs under strace, in a cgroup of its own; $T/trace says what it and its children did, after
+# what the shell did that put it there
 traced()
 {
 	mkdir "$T/bin"
 	ln -s "$build/nat64ctl" "$T/bin/nat64ctl"
 	cat >"$T/bin/nat64d" <<-END
 		#!/bin/sh
+		${1+$(mount_cgroups)}
 		exec strace -f -y -qq -s 200 -e trace=%file,flock,socket,connect,bind,mount,umount2,pivot_root -e signal=none \\
-			-o $T/trace $build/nat64d "\$@"
+			-o $T/trace sh -c '${1+echo 0 >/sys/fs/cgroup/n64t-$$/cgroup.procs; }exec $build/nat64d "\$@"' sh "\$@"
 	END
 	chmod 755 "$T/bin/nat64d"
 	B=$T/bin
@@ -79,10 +81,16 @@ stops()
 
 allowed()
 {
+	local trace
+
 	sed 's,@PREFIX@,/usr,g' "$top/packaging/nat64d.apparmor" >"$T/profile"
-	cat "$T/trace-1" "$T/trace" >"$T/traces"
+	for trace in "$T/trace-1" "$T/trace"; do
+		sed -n '/execve(".*\/nat64d"/,$p' "$trace"
+	done >"$T/traces"
+	[ "$(grep -c "execve(\"$build/nat64d\"" "$T/traces")" -ge 2 ]
 	/usr/bin/python3 -B "$top/tests/apparmor.py" "${1:-$T/profile}" "$T/traces" "$build/nat64d=/usr/sbin/nat64d" \
 		"$build=/usr/libexec/nat64" "$RUN=/run/nat64" "$T/snapshots=/var/lib/nat64" "$T/nat64.ini=/etc/nat64.ini" \
+		"/sys/fs/cgroup/n64t-$$=/sys/fs/cgroup/system.slice/nat64d.service" \
 		"$T/notify=/run/systemd/notify" "/proc/self/exe=/usr/sbin/nat64d"
 }
 
@@ -99,7 +107,11 @@ RUN=$SHM
 WORKERS=2
 mkdir "$T/snapshots"
 GATEWAY="snapshot-dir = $T/snapshots" config "netns4 = n64t-$$-router"
-traced
+if own_cgroup; then
+	traced "$G"
+else
+	traced
+fi
 begin
 check 'packets pass' passes
 check 'reloads' reloads
@@ -114,4 +126,7 @@ check 'not without the namespaces' noticed '/run.netns/d'
 check 'not without the lock' noticed 's/rwk,/rw,/'
 check 'not without its programs' noticed 's/mrix/mr/'
 check 'not without sockets of netlink' noticed '/netlink/d'
+if [ -d "$G" ]; then
+	check 'not without its cgroup' noticed '/cgroup.*nat64d.service/d'
+fi
 finish

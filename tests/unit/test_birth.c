@@ -135,6 +135,33 @@ nowhere(void **state)
 	assert_int_equal(in_child(lives_nowhere, 1), 0);
 }
 
+/* The way into the cgroup of its tenant: used and closed; one that does not let it in is a layer that is not there. */
+static int
+enters(int what)
+{
+	int ends[2];
+	char said[4] = "";
+	uint32_t missing;
+
+	if (pipe2(ends, O_NONBLOCK) != 0 || dup2(ends[what == 0 ? 1 : 0], HERITAGE_CGROUP) < 0)
+		return 100;
+	if (isolated(&missing) != 0 || fcntl(HERITAGE_CGROUP, F_GETFD) >= 0)
+		return 101;
+	if (what == 1)
+		return missing & BIRTH_cgroup ? 0 : 102;
+	return !(missing & BIRTH_cgroup) && read(ends[0], said, sizeof(said)) == 1 && *said == '0' ? 0 : 103;
+}
+
+static void
+cgroup(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(in_child(enters, 0), 0);
+	assert_int_equal(in_child(enters, 1), 0);
+}
+
 static int
 root_child(int kind)
 {
@@ -485,7 +512,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(isolation), cmocka_unit_test(nowhere),
+		cmocka_unit_test(isolation), cmocka_unit_test(nowhere), cmocka_unit_test(cgroup),
 		cmocka_unit_test(nobody_stays_root), cmocka_unit_test(doors),
 		cmocka_unit_test(huge_pages), cmocka_unit_test(maps_of_a_worker), cmocka_unit_test(siblings_stay_closed),
 		cmocka_unit_test(maps_of_ctl),

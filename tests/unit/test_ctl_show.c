@@ -139,9 +139,9 @@ fields_are_those_of_the_contract(void **state)
 	} row[] = {
 		{ "csv show status limit=1", "version,pid,uptime_seconds,generation,last_reload_ok,last_reload_message,"
 		  "name,mode,device,workers_running,bindings,sessions,received,translated,dropped,steering,guard,"
-		  "spoofed,to_host,offload,netns6,netns4\n" },
+		  "spoofed,to_host,offload,netns6,netns4,cgroup\n" },
 		{ "csv show tenants", "name,mode,device,workers_running,bindings,sessions,received,translated,"
-		  "dropped,steering,guard,spoofed,to_host,offload,netns6,netns4\n" },
+		  "dropped,steering,guard,spoofed,to_host,offload,netns6,netns4,cgroup\n" },
 		{ "csv show workers", "tenant,worker,pid,state,restarts,last_death,received,sandbox\n" },
 		{ "csv show bindings", "tenant,protocol,ip6,port6,ip4,port4,kind,sessions,expires_seconds\n" },
 		{ "csv show sessions", "tenant,protocol,ip6,port6,ip4,port4,remote_ip4,remote_port4,state,"
@@ -424,6 +424,18 @@ attention(void **state)
 	assert_non_null(strstr(text, "not steered: no"));
 	assert_non_null(strstr(text, "rights\nattention: blue, worker 0 is backoff\n"));
 	assert_null(strchr(text, '\033'));
+	status.tenant[0].cgroup = STATUS_cgroup_partial;
+	snprintf(status.tenant[0].cgroup_why, sizeof(status.tenant[0].cgroup_why), "without cpu");
+	request("text show status");
+	assert_non_null(strstr(text, "attention: blue, its cgroup does not hold all that it should: without cpu\n"));
+	status.tenant[0].cgroup = STATUS_cgroup_refused;
+	snprintf(status.tenant[0].cgroup_why, sizeof(status.tenant[0].cgroup_why), "no \033rights");
+	request("text show status");
+	assert_non_null(strstr(text, "attention: blue, its workers have no cgroup of their own: no"));
+	assert_null(strchr(text, '\033'));
+	status.tenant[0].cgroup = STATUS_cgroup_on;
+	assert_string_equal(request("text show status"), "ok\n");
+	assert_null(strstr(text, "cgroup of their own"));
 	request("csv show workers");
 	assert_non_null(strstr(text, "\"seccomp,landlock\""));
 	raze_world();

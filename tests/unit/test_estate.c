@@ -1,4 +1,4 @@
-// links: supervisor/estate.o supervisor/number.o supervisor/netns.o supervisor/caps.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih -lcap-ng
+// links: supervisor/estate.o supervisor/cgroup.o supervisor/number.o supervisor/netns.o supervisor/caps.o supervisor/memory.o supervisor/region.o supervisor/orphan.o supervisor/text.o supervisor/config.o supervisor/keys.o supervisor/value.o supervisor/address.o supervisor/problem.o supervisor/log.o -linih -lcap-ng
 /*
  * test_estate.c - what a nat64d leaves to the next: read back whole, by its neighbours in time too, and damaged never
  */

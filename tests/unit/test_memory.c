@@ -125,6 +125,7 @@ told(void **state)
 	bulletin_death(&b, 0, 1, 78, STATUS_sigsegv, "sigsegv");
 	bulletin_spares(&b, 0, 3);
 	bulletin_steering(&b, 0, STATUS_steering_refused, "no rights");
+	bulletin_cgroup(&b, 0, STATUS_cgroup_partial, "without cpu");
 	assert_string_equal(s->tenant[0].device, "blue0");
 	config.tenants = 6;			/* another one, with a number behind a gap */
 	config.tenant[5] = config.tenant[0];
@@ -146,6 +147,8 @@ told(void **state)
 	assert_int_equal(s->tenant[0].spares, 3);
 	assert_int_equal(s->tenant[0].steering, STATUS_steering_refused);
 	assert_string_equal(s->tenant[0].steering_why, "no rights");
+	assert_int_equal(s->tenant[0].cgroup, STATUS_cgroup_partial);
+	assert_string_equal(s->tenant[0].cgroup_why, "without cpu");
 	bulletin_reload(&b, false, "no");
 	bulletin_reload(&b, true, "yes");
 	bulletin_config(&b, &config, true);
