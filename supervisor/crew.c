@@ -378,6 +378,16 @@ crew_tick_slot(struct tenant *t, unsigned w, uint64_t now)
 	return now + CREW_WATCH;
 }
 
+/* Who has not looked for long was stopped, or frozen, itself, perhaps with its workers: their silence begins now. */
+static void
+crew_awake(struct crew *c, uint64_t now)
+{
+	if (now - c->looked > CREW_STUCK)
+		for (unsigned w = 0; w < CONFIG_MAX_WORKERS; w++)
+			c->slot[w].moved = now;
+	c->looked = now;
+}
+
 uint64_t
 crew_tick(struct tenant *t, uint64_t now)
 {
@@ -387,6 +397,7 @@ crew_tick(struct tenant *t, uint64_t now)
 
 	if (c->stopping || c->halted)
 		return UINT64_MAX;
+	crew_awake(c, now);
 	for (unsigned w = 0; w < t->config->workers; w++) {
 		uint64_t at = crew_tick_slot(t, w, now);
 

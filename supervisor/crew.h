@@ -65,6 +65,7 @@ struct crew {
 	bool stopping;
 	bool halted;			/* for a shift: nobody is replaced for the moment */
 	bool shifting;			/* no spares are raised, nothing is restarted */
+	uint64_t looked;		/* when it was looked after last */
 	unsigned restart;		/* slot + 1 that is next to be restarted; 0: no restart under way */
 };
 
