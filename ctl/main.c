@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ warm_up(void)
 		seed = 1;
 	json_object_seed(seed);		/* or it would read /dev/urandom */
 	tzset();			/* or the first Date header would read /etc/localtime */
+	mallopt(M_MMAP_MAX, 0);		/* or malloc would map what is large; brk is on the list */
 }
 
 static void

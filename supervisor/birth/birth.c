@@ -18,7 +18,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -219,23 +221,21 @@ birth_isolate(const struct heritage *h, uint32_t *missing, const char **step)
 	return 0;
 }
 
-int
-birth_make_door(void **door, const struct birth_call *calls, size_t n)
-{
-#ifdef SANITIZED
-	(void)calls;
-	(void)n;
-	*door = NULL;
-	return 0;
-#else
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int rc = filter ? 0 : -ENOMEM;
+#ifndef SANITIZED
+#define BIRTH_CODE 512			/* instructions; a worker with two devices has some 60 */
 
-	if (rc == 0)
-		rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	/* Single-threaded: this fails loudly if a thread was added. */
-	if (rc == 0)
-		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+/* A filter as the kernel takes it. There is one, so nobody has to give it back. */
+static struct birth_door {
+	struct sock_fprog program;
+	struct sock_filter code[BIRTH_CODE];
+} birth_door;
+
+/* The rows of calls, and nothing else. Returns 0 or -errno. */
+static int
+birth_rules(scmp_filter_ctx filter, const struct birth_call *calls, size_t n)
+{
+	int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		/* The upper half must be zero: a number that only looks like a descriptor is none. */
 		struct scmp_arg_cmp arg = {
@@ -249,9 +249,47 @@ birth_make_door(void **door, const struct birth_call *calls, size_t n)
 		if (rc == -EEXIST)
 			rc = 0;		/* an earlier row allows as much */
 	}
-	if (rc != 0 && filter)
+	return rc;
+}
+
+/* Have the filter's instructions. They come through a pipe, which has room for them all. Returns 0 or -errno. */
+static int
+birth_code(struct birth_door *door, scmp_filter_ctx filter)
+{
+	ssize_t size = 0;
+	int ends[2], rc;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -errno;
+	rc = seccomp_export_bpf(filter, ends[1]);
+	if (rc == 0)
+		size = read(ends[0], door->code, sizeof(door->code));
+	close(ends[0]);
+	close(ends[1]);
+	if (rc == 0 && (size <= 0 || size == (ssize_t)sizeof(door->code)))
+		rc = -E2BIG;
+	door->program = (struct sock_fprog) { (unsigned short)((size_t)size / sizeof(door->code[0])), door->code };
+	return rc;
+}
+#endif
+
+int
+birth_make_door(void **door, const struct birth_call *calls, size_t n)
+{
+	*door = NULL;
+#ifdef SANITIZED
+	(void)calls;
+	(void)n;
+	return 0;
+#else
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int rc = filter ? birth_rules(filter, calls, n) : -ENOMEM;
+
+	if (rc == 0)
+		rc = birth_code(&birth_door, filter);
+	if (filter)
 		seccomp_release(filter);
-	*door = rc == 0 ? filter : NULL;
+	*door = rc == 0 ? &birth_door : NULL;
 	return rc;
 #endif
 }
@@ -264,11 +302,17 @@ birth_shut_door(void *door, uint32_t *missing)
 	*missing |= BIRTH_seccomp;
 	return 0;
 #else
-	int rc = seccomp_load(door);
+	const struct birth_door *made = door;
+	long rc;
 
 	(void)missing;
-	seccomp_release(door);
-	return rc;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -errno;
+	/* Single-threaded: the flag fails loudly if a thread was added. */
+	rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &made->program);
+	if (rc < 0)
+		return -errno;
+	return rc == 0 ? 0 : -EBUSY;
 #endif
 }
 

@@ -48,7 +48,8 @@ int birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missin
 
 /*
  * The same in two steps, for a child that has time now and none later. birth_make_door leaves in *door what
- * birth_shut_door takes, and uses up. Both return 0 or -errno.
+ * birth_shut_door takes; the next one replaces it. Nothing is allocated or freed from the moment the door is shut, for either
+ * could be a call. Both return 0 or -errno.
  */
 int birth_make_door(void **door, const struct birth_call *calls, size_t n);
 int birth_shut_door(void *door, uint32_t *missing);
