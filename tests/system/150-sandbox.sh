@@ -248,6 +248,93 @@ except PermissionError: sys.exit(0)
 sys.exit("attached")'
 }
 
+# attach PID UID - as that user, in all ways there are to get at another process: 0 refused all of them, 1 some way is open
+attach()
+{
+	setpriv --reuid="$2" --regid="$2" --clear-groups --inh-caps=-all python3 -c 'import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pid = int(sys.argv[1])
+here, there = ctypes.create_string_buffer(8), ctypes.c_uint64(0)
+class Part(ctypes.Structure): _fields_ = [("base", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+mine, its = Part(ctypes.addressof(here), 8), Part(id(libc), 8)
+def can(name, what): return [name] if what() else []
+def opens(file):
+    try: return os.close(os.open(f"/proc/{pid}/{file}", os.O_RDONLY)) is None
+    except OSError as e: return e.errno not in (1, 13)
+def call(refused, *a):
+    ctypes.set_errno(0)
+    return libc.syscall(*[ctypes.c_ulong(x) if isinstance(x, int) else x for x in a]) >= 0 or ctypes.get_errno() not in refused
+ways = (can("PTRACE_ATTACH", lambda: call((1,), 101, 16, pid, 0, 0))
+    + can("PTRACE_SEIZE", lambda: call((1,), 101, 0x4206, pid, 0, 0))
+    + can("process_vm_readv", lambda: call((1,), 310, pid, ctypes.byref(mine), 1, ctypes.byref(its), 1, 0))
+    + can("pidfd_getfd", lambda: call((1,), 438, os.pidfd_open(pid), 3, 0))
+    + [file for file in ("mem", "maps", "environ", "auxv", "fd/3", "exe") if can(file, lambda: opens(file))])
+print(*ways)
+sys.exit(bool(ways))' "$1"
+}
+
+# No debugger attaches to a worker, of whoever runs as its own user; one to a process of that user that does nothing for its
+# safety does, or else this would show nothing.
+debugger()
+{
+	local pid other
+
+	for pid in $(worker_pids); do
+		attach "$pid" 64641
+	done
+	attach "$(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld)" 64640
+	setpriv --reuid=64641 --regid=64641 --clear-groups --inh-caps=-all sleep 60 &
+	other=$!
+	wait_for 5 row "$other" Uid '64641 64641 64641 64641'
+	exits 1 attach "$other" 64641
+	cat "$T/said"
+	grep -w maps "$T/said"
+	kill -9 "$other" # attaching has stopped it
+	ping_server
+}
+
+# What nat64d has in its environment, secrets or options for malloc, no child of it sees.
+environments()
+{
+	local pid
+
+	grep -qa CANARY "/proc/$(cat "$T/nat64d.pid")/environ"
+	for pid in $(worker_pids) $(pgrep -P "$(cat "$T/nat64d.pid")" nat64-ctld); do
+		[ "$(wc -c <"/proc/$pid/environ")" = 0 ]
+	done
+}
+
+# Nor would options of the C library's malloc make them trip over their filters: here they have some all the same, by programs
+# that set them and then become the real ones. They make it ask the kernel, and give back, as often as it can.
+malloc_options()
+{
+	local program
+
+	mkdir "$T/bin"
+	cp "$B/nat64d" "$B/nat64ctl" "$T/bin"
+	for program in nat64-worker nat64-ctld; do
+		cat >"$T/bin/$program" <<-END
+			#!/bin/sh
+			[ "\$1" = --kin ] || echo \$\$ >>$T/asked
+			GLIBC_TUNABLES=glibc.malloc.perturb=85:glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=1
+			GLIBC_TUNABLES=\$GLIBC_TUNABLES:glibc.malloc.top_pad=0:glibc.malloc.trim_threshold=0
+			GLIBC_TUNABLES=\$GLIBC_TUNABLES:glibc.malloc.hugetlb=1
+			export GLIBC_TUNABLES MALLOC_ARENA_MAX=1
+			exec $B/$program "\$@"
+		END
+		chmod 755 "$T/bin/$program"
+	done
+	B=$T/bin
+	gateway_start
+	[ "$(wc -l <"$T/asked")" -ge 4 ]
+	ping_server
+	ctl --json show bindings | pick "len(d['bindings'])" | grep -x 1
+	ns gateway curl -s http://127.0.0.1:9640/metrics | grep 'nat64_worker_up.* 1'
+	ctl --json show workers | pick "sum(w['restarts'] for w in d['workers'])" | grep -x 0
+	gateway_stop
+	! grep 'died' "$T/gateway-nat64d.log"
+}
+
 # Everything a worker might try, each row once; "covered by" is checked: that test must exist and say so.
 table()
 {
@@ -282,8 +369,18 @@ table()
 		17|descriptors and mappings|tests/system/150-sandbox.sh|check 'descriptors of a worker'
 		18|namespaces and an empty root|tests/system/150-sandbox.sh|check 'namespaces and root'
 		19|SIGSTOP and SIGCONT|tests/system/150-sandbox.sh|check 'SIGSTOP and SIGCONT of workers'
-		19|suspend, freezer, gdb|-|needs a machine that suspends; no gdb may attach: test_birth.c
-		20|other C libraries, malloc options, 24 h|-|one C library is installed here
+		19|a debugger of its own user|tests/system/150-sandbox.sh|check 'no debugger attaches'
+		19|a frozen cgroup|tests/system/153-cgroup.sh|check 'a frozen tenant goes on'
+		19|everything is frozen, as for a suspend|tests/system/153-cgroup.sh|check 'a frozen gateway goes on'
+		19|frozen for too long, elsewhere|tests/system/153-cgroup.sh|check 'a worker frozen elsewhere is replaced'
+		19|time passes while nat64d is stopped|tests/unit/test_crew.c|cmocka_unit_test_setup_teardown(stopped_together
+		19|the machine is suspended|-|needs one that suspends
+		20|malloc options of the C library|tests/system/150-sandbox.sh|check 'malloc options'
+		20|none reaches a child|tests/system/150-sandbox.sh|check 'no child has an environment'
+		20|malloc that keeps nothing, behind the door|tests/unit/test_birth.c|scatter();
+		20|sanitizer builds say that they have no filter|tests/unit/test_birth.c|missing == BIRTH_seccomp
+		20|another C library, for as long as one says|tests/stress/libc.sh|check 'no worker has died'
+		20|24 hours|-|no check takes a day
 		21|no dead row in the filter|tests/system/152-filter-rows.sh|missed "$row"
 		22|hostile memory under nat64d and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write
 		23|spoofed packets|tests/system/155-guard.sh|2,000 spoofed packets: none passes
@@ -301,7 +398,7 @@ table()
 
 net_up
 WORKERS=2 config
-begin
+CANARY=1 MALLOC_PERTURB_=85 GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1:glibc.malloc.hugetlb=1 begin
 ping_server
 check 'filter, capabilities, uid' all_locked
 check 'nat64d has a filter and no right in effect' supervisor_locked
@@ -316,8 +413,12 @@ check 'the sandbox is told' told
 check 'SIGSTOP and SIGCONT of workers' continued
 check 'SIGSTOP and SIGCONT of nat64-ctld' ctl_continued
 check 'strangers do not get at the device' strangers
+check 'no debugger attaches' debugger
+check 'no child has an environment' environments
 check 'nat64d after an upgrade' upgraded
 check 'law 1' law1
 check 'the table names tests that exist' table
 sed 's/^/    /' "$T/out"
+gateway_stop
+check 'malloc options' malloc_options
 finish
