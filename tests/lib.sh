@@ -390,7 +390,7 @@ kill_all()
 	local pids pid
 
 	mapfile -t pids < <(ours)
-	kill -9 "${pids[@]}"
+	kill -9 "${pids[@]}" || true # a service manager may have been faster with some
 	for pid in "${pids[@]}"; do
 		wait_for 5 gone "$pid"
 	done
