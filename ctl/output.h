@@ -10,7 +10,10 @@
 
 #define OUTPUT_SIZE (64 * 1024)		/* what one turn renders at most */
 #define OUTPUT_ROW 8192			/* what one row may take */
-#define OUTPUT_FIELDS 16		/* of one table */
+#define OUTPUT_FIELDS 24		/* of one table */
+/* How many fields there are in an array of them, for a table; with more than a table may have it does not compile. */
+#define OUTPUT_COUNT(array) \
+	(sizeof(array) / sizeof((array)[0]) + 0 * sizeof(char[sizeof(array) / sizeof((array)[0]) <= OUTPUT_FIELDS ? 1 : -1]))
 
 enum output_format { OUTPUT_PEOPLE, OUTPUT_JSON, OUTPUT_CSV };
 

@@ -59,6 +59,6 @@ rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_audit = {
-	.table = { .list = "audit", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "audit", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows,
 };

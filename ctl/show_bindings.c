@@ -39,6 +39,6 @@ rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_bindings = {
-	.table = { .list = "bindings", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "bindings", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows,
 };

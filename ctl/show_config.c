@@ -92,6 +92,6 @@ rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_config = {
-	.table = { .list = "config", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "config", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows,
 };

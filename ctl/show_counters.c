@@ -63,6 +63,6 @@ below(const struct show *s, char *text)
 }
 
 const struct show_verb show_counters = {
-	.table = { .list = "counters", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "counters", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows, .below = below,
 };

@@ -34,6 +34,6 @@ rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_pools = {
-	.table = { .list = "pools", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "pools", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows,
 };

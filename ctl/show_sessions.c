@@ -47,6 +47,6 @@ rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_sessions = {
-	.table = { .list = "sessions", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "sessions", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows,
 };

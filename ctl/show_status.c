@@ -164,8 +164,8 @@ below(const struct show *s, char *text)
 const struct show_verb show_status = {
 	.table = {
 		.list = "tenants",
-		.head = head_fields, .nhead = sizeof(head_fields) / sizeof(head_fields[0]),
-		.fields = show_tenants_fields, .nfields = SHOW_TENANTS_FIELDS,
+		.head = head_fields, .nhead = OUTPUT_COUNT(head_fields),
+		.fields = show_tenants_fields, .nfields = OUTPUT_COUNT(show_tenants_fields),
 	},
 	.rows = show_tenants_rows, .head = head, .above = above, .below = below,
 };

@@ -14,7 +14,7 @@ static const struct output_field fields[] = {
 	{ "tenant", OUTPUT_TENANT }, { "prefix", OUTPUT_PREFIX6 }, { "bindings", OUTPUT_NUMBER }, { "sessions", OUTPUT_NUMBER },
 	{ "quota_drops", OUTPUT_NUMBER },
 };
-#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define FIELDS OUTPUT_COUNT(fields)
 
 static void
 values(struct output_value row[FIELDS], const struct show *s, unsigned t, const struct subscriber *e)

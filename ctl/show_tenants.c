@@ -60,6 +60,6 @@ show_tenants_rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_tenants = {
-	.table = { .list = "tenants", .fields = show_tenants_fields, .nfields = SHOW_TENANTS_FIELDS },
+	.table = { .list = "tenants", .fields = show_tenants_fields, .nfields = OUTPUT_COUNT(show_tenants_fields) },
 	.rows = show_tenants_rows,
 };

@@ -57,6 +57,6 @@ rows(struct show *s, unsigned t)
 }
 
 const struct show_verb show_workers = {
-	.table = { .list = "workers", .fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]) },
+	.table = { .list = "workers", .fields = fields, .nfields = OUTPUT_COUNT(fields) },
 	.rows = rows,
 };

@@ -192,8 +192,8 @@ net_up()
 }
 
 # config [LINE...] - write $T/nat64.ini: the picture above, and more lines for its tenant. GATEWAY holds a line for
-# [gateway]. OFFLOAD=off: all that follows on devices without offloads; WORKERS: how many, where the test does not say it. Queues are
-# long, so that packets wait while a busy machine does other things.
+# [gateway]. OFFLOAD=off: all that follows on devices without offloads; WORKERS: how many, where the test does not say. Queues
+# are long, so that packets wait while a busy machine does other things.
 config()
 {
 	cat >"$T/nat64.ini" <<-END
