@@ -116,8 +116,8 @@ devices()
 told()
 {
 	ctl --csv show tenants | tee "$T/tenants"
-	grep -q "^blue,.*,n64t-$$-blue,n64t-$$-uplink\$" "$T/tenants"
-	grep -q "^green,.*,n64t-$$-green,n64t-$$-uplink\$" "$T/tenants"
+	grep -q "^blue,.*,n64t-$$-blue,n64t-$$-uplink," "$T/tenants"
+	grep -q "^green,.*,n64t-$$-green,n64t-$$-uplink," "$T/tenants"
 	ns gateway curl -s http://127.0.0.1:9640/metrics >"$T/metrics"
 	grep -qx "nat64_tenant_info{tenant=\"blue\",device=\"blue\",netns6=\"n64t-$$-blue\",netns4=\"n64t-$$-uplink\"} 1" \
 		"$T/metrics"
