@@ -22,10 +22,10 @@ storm()
 	lost=$((lost > full ? lost - full : 0))
 	{
 		echo "storm: $killed killed, ${out%% gaps*}; lost inside $lost, turned away by a full queue $full; replayed $(counter replayed_packets), handed over $(counter handed_over)"
-		sed -E 's/.* signals ([0-9]+) median ([0-9.]+) p99 ([0-9.]+) longest ([0-9.]+) ms.*/a flow stood still around'\
-' \1 kills: median \2 ms (promised below 2), p99 \3 ms (promised below 10), longest \4 ms/' "$T/flood"
-		sed -E 's/.* calm ([0-9]+) median ([0-9.]+) p99 ([0-9.]+) longest ([0-9.]+) ms/and around \1 moments without a kill:'\
-' median \2 ms, p99 \3 ms, longest \4 ms/' "$T/flood"
+		spread signals | (read -r median p99 longest && echo "a flow stood still around $killed kills: median $median ms" \
+			"(promised below 2), p99 $p99 ms (promised below 10), longest $longest ms")
+		spread calm | (read -r median p99 longest && echo "and around moments without a kill: median $median ms," \
+			"p99 $p99 ms, longest $longest ms") || true # a busy machine leaves no such moment
 	} >"$T/storm"
 	grep -q '^sent [1-9]' <<<"$out"
 	[ "$lost" = 0 ]
