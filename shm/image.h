@@ -24,6 +24,7 @@ enum image_order {
 	IMAGE_EMPTY = 3,		/* the same, but read the queue to its end: it will be closed */
 	IMAGE_WAIT = 4,			/* get ready, and read nothing before IMAGE_WORK */
 };
+#define IMAGE_CRASHED UINT32_C(0x80000000)	/* beside any of them: the last worker there crashed on what it had in hand */
 
 struct image_slot {
 	struct config_tenant config;	/* resolved: no value is left to derive */
@@ -34,7 +35,7 @@ struct image {
 	uint64_t magic;
 	uint32_t size;					/* sizeof(struct image), to refuse another build's */
 	uint32_t generation;				/* atomic; slot[generation % 2] is current; from 1 up */
-	uint32_t order[CONFIG_MAX_WORKERS];		/* atomic; enum image_order: what this worker shall do */
+	uint32_t order[CONFIG_MAX_WORKERS];		/* atomic; enum image_order, IMAGE_CRASHED: what this worker shall do */
 	uint32_t audit;					/* atomic; number of the last request to audit at once */
 	struct image_slot slot[2];
 };

@@ -2,7 +2,8 @@
  * crew.c - the workers of a tenant: born as spares, given a slot, replaced when they die
  *
  * A spare has gone through birth and waits at a pipe for the number of the slot it shall fill, so a death costs one
- * write to a pipe instead of a fork, an exec and a sandbox. Packets wait in the slot's queue meanwhile. With spares = 0
+ * write to a pipe instead of a fork, an exec and a sandbox. Packets wait in the slot's queue meanwhile. Where there are as many
+ * spares as workers each is told its slot long before, so that it has nothing left to do but to begin. With spares = 0
  * the same happens, only that the spare is born on demand.
  *
  *   starting   assigned; its progress word has not moved yet
@@ -107,6 +108,7 @@ static int
 crew_bear(struct tenant *t, const struct crew_ground *ground, struct crew_spare *spare, uint64_t now)
 {
 	spare->since = now;
+	spare->slot = -1;
 	spare->pid = tenant_birth(t, ground, &spare->assign, &spare->knell);
 	spare->word = orphan_word(spare->pid);
 	if (spare->pid >= 0)
@@ -185,22 +187,48 @@ crew_spare_gone(struct tenant *t, unsigned i)
 	bulletin_spares(t->bulletin, t->number, c->spares);
 }
 
+/* Which spare is for slot w: one of its own, or else one for any? Returns c->spares when there is none. */
+static unsigned
+crew_spare_for(const struct crew *c, unsigned w)
+{
+	unsigned any = c->spares;
+
+	for (unsigned i = 0; i < c->spares; i++) {
+		if (c->spare[i].slot == (int)w)
+			return i;
+		if (c->spare[i].slot < 0 && any == c->spares)
+			any = i;
+	}
+	return any;
+}
+
+/* Tell a spare which slot it is for, unless it knows, and with go set that it is free. Returns false when it is dead. */
+static bool
+crew_call(struct crew_spare *spare, unsigned w, bool go)
+{
+	const uint32_t words[2] = { w, HERITAGE_GO };
+	unsigned from = spare->slot < 0 ? 0 : 1;
+	size_t bytes = (1 + go - from) * sizeof(words[0]);
+
+	spare->slot = (int)w;
+	return write(spare->assign, words + from, bytes) == (ssize_t)bytes;
+}
+
 int
 crew_fill(struct tenant *t, unsigned w, uint64_t now)
 {
 	struct crew_slot *slot = &t->crew.slot[w];
-	uint32_t number;
-	int rc = t->crew.spares > 0 ? 0 : crew_birth(t, now);
+	unsigned i = crew_spare_for(&t->crew, w);
+	int rc = i < t->crew.spares ? 0 : crew_birth(t, now);
 
-	publish_order(&t->publish, w, slot->order);
-	while (rc == 0 && t->crew.spares > 0) {
-		struct crew_spare spare = t->crew.spare[0];
+	publish_successor(&t->publish, w, slot->order, slot->crashed);
+	while (rc == 0 && i < t->crew.spares) {
+		struct crew_spare spare = t->crew.spare[i];
 
-		number = w | (slot->crashed ? HERITAGE_CRASHED : 0);
 		estate_note(t->left, ESTATE_WORKER(t->number, w), spare.word);
 		slot->progress = crew_progress(t, w);
-		if (write(spare.assign, &number, sizeof(number)) == (ssize_t)sizeof(number)) {
-			crew_spare_gone(t, 0);
+		if (crew_call(&spare, w, true)) {
+			crew_spare_gone(t, i);
 			slot->pid = spare.pid;
 			slot->knell = spare.knell;
 			slot->leaving = slot->pushed = slot->stuck = slot->crashed = false;
@@ -210,8 +238,9 @@ crew_fill(struct tenant *t, unsigned w, uint64_t now)
 			return 0;
 		}
 		/* It died and has not been reaped yet. Do not wait for it: the next one, or a new one. */
-		crew_spare_gone(t, 0);
-		if (t->crew.spares == 0)
+		crew_spare_gone(t, i);
+		i = crew_spare_for(&t->crew, w);
+		if (i == t->crew.spares)
 			rc = crew_birth(t, now);
 	}
 	slot->quick++;
@@ -313,7 +342,7 @@ crew_restart_step(struct tenant *t, uint64_t now)
 	}
 	slot = &c->slot[c->restart - 1];
 	if (!slot->leaving) {
-		if (c->spares > 0 || crew_birth(t, now) == 0) {
+		if (crew_spare_for(c, c->restart - 1) < c->spares || crew_birth(t, now) == 0) {
 			slot->since = now;
 			crew_dismiss(t, c->restart - 1);
 		}
@@ -388,6 +417,43 @@ crew_awake(struct crew *c, uint64_t now)
 	c->looked = now;
 }
 
+/* Are there to be as many spares as workers, so that each can be for a slot? */
+static bool
+crew_spares_suffice(const struct tenant *t)
+{
+	return t->gateway->spares >= t->config->workers;
+}
+
+/* Send those home that are not needed any more, or that are for a slot while there are too few for that. */
+static void
+crew_spares_trim(struct tenant *t)
+{
+	struct crew *c = &t->crew;
+
+	for (unsigned i = c->spares; i-- > 0;) {
+		pid_t pid = c->spare[i].pid;
+
+		if (c->spares <= t->gateway->spares && (c->spare[i].slot < 0 || crew_spares_suffice(t)))
+			continue;
+		crew_spare_gone(t, i);	/* end of file at its pipe: it goes */
+		log_line(CONFIG_LOG_DEBUG, "tenant %s: spare %d is not needed any more", t->config->name_, (int)pid);
+	}
+}
+
+/* Tell each slot's number to a spare that is for none yet. */
+static void
+crew_spares_share(struct tenant *t)
+{
+	struct crew *c = &t->crew;
+
+	for (unsigned w = 0; w < t->config->workers; w++) {
+		unsigned i = crew_spare_for(c, w);
+
+		if (i < c->spares && c->spare[i].slot < 0 && !crew_call(&c->spare[i], w, false))
+			c->spare[i].slot = -1;	/* it is dead, and will be reaped */
+	}
+}
+
 uint64_t
 crew_tick(struct tenant *t, uint64_t now)
 {
@@ -411,18 +477,16 @@ crew_tick(struct tenant *t, uint64_t now)
 	if (c->restart > 0 && now + CREW_LOOK < next)
 		next = now + CREW_LOOK;
 
-	while (c->spares > t->gateway->spares && c->restart == 0) {
-		pid_t pid = c->spare[c->spares - 1].pid;
-
-		crew_spare_gone(t, c->spares - 1);	/* end of file at its pipe: it goes */
-		log_line(CONFIG_LOG_DEBUG, "tenant %s: spare %d is not needed any more", t->config->name_, (int)pid);
-	}
+	if (c->restart == 0)
+		crew_spares_trim(t);
 	while (!hurry && c->spares < t->gateway->spares) {
 		if (now < c->spare_retry)
 			return c->spare_retry < next ? c->spare_retry : next;
 		if (crew_birth(t, now) != 0)
 			c->spare_retry = now + CREW_DELAY_MAX;
 	}
+	if (crew_spares_suffice(t))
+		crew_spares_share(t);
 	return next;
 }
 

@@ -49,6 +49,7 @@ struct crew_spare {
 	uint64_t word;			/* its name for a successor of ours (orphan.h) */
 	uint32_t knell;			/* of its birth (knell.h); 0: none */
 	int assign;			/* the pipe it waits at; -1: it has been sent home */
+	int slot;			/* it is for; -1: for any */
 	uint64_t since;
 };
 

@@ -83,7 +83,13 @@ publish_next(struct publish *p, const struct config_tenant *config)
 void
 publish_order(struct publish *p, unsigned w, enum image_order order)
 {
-	atomic_store_32(&p->image->order[w], order);
+	atomic_store_32(&p->image->order[w], order | (p->image->order[w] & IMAGE_CRASHED));
+}
+
+void
+publish_successor(struct publish *p, unsigned w, enum image_order order, bool crashed)
+{
+	atomic_store_32(&p->image->order[w], order | (crashed ? IMAGE_CRASHED : 0));
 }
 
 void

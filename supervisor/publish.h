@@ -32,6 +32,9 @@ uint32_t publish_next(struct publish *p, const struct config_tenant *config);
 /* Tell worker w what to do. */
 void publish_order(struct publish *p, unsigned w, enum image_order order);
 
+/* Likewise whoever fills that slot next, and whether the last one there crashed. */
+void publish_successor(struct publish *p, unsigned w, enum image_order order, bool crashed);
+
 /* Ask every worker to audit its shards at once. */
 void publish_audit(struct publish *p);
 

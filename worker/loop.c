@@ -355,8 +355,9 @@ from_kept(struct loop *l)
  * of them empty.
  */
 static void
-from_predecessor(struct loop *l, bool crashed)
+from_predecessor(struct loop *l)
 {
+	bool crashed = atomic_load_32(&l->image->order[l->worker]) & IMAGE_CRASHED;
 	uint32_t poison = crashed ? atomic_load_32(&l->line->current) : 0;
 
 	l->now = clock_now(l);
@@ -393,7 +394,7 @@ take_configuration(struct loop *l)
 static void
 take_order(struct loop *l)
 {
-	l->order = atomic_load_32(&l->image->order[l->worker]);
+	l->order = atomic_load_32(&l->image->order[l->worker]) & ~IMAGE_CRASHED;
 	if (atomic_load_32(&l->line->draining) != draining(l))
 		atomic_store_32(&l->line->draining, draining(l));
 }
@@ -478,7 +479,7 @@ inherit(struct loop *l, const struct heritage_maps *maps)
 }
 
 const char *
-loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
+loop_run(struct heritage_maps *maps, unsigned w, uint32_t missing)
 {
 	static struct loop l;
 	const char *wrong;
@@ -510,7 +511,7 @@ loop_run(struct heritage_maps *maps, unsigned w, bool crashed, uint32_t missing)
 		return wrong;
 	for (; l.order == IMAGE_WAIT; take_order(&l))
 		wait_for_work(&l);
-	from_predecessor(&l, crashed);
+	from_predecessor(&l);
 	while (!l.gone && l.order != IMAGE_STOP)
 		turn(&l);
 	return l.gone ? "the device is gone" : NULL;

@@ -2,12 +2,14 @@
  * main.c - nat64-worker: born, harmless, at work
  *
  * The order below is the whole life of a worker. It isolates itself first, then waits as a spare for the number of the
- * slot it is to fill; only then does it reduce its memory to what belongs to that slot, and closes the last door before it
- * reads its first packet. When the number comes packets are waiting, so all that takes time and does not depend
- * on the number is done before: mappings, the filter's program, and a touch of every page that will be needed at once.
+ * slot it is for; only then does it reduce its memory to what belongs to that slot, and closes the last door. It waits
+ * once more, until that slot is free, before it reads its first packet. When the slot is free packets are waiting, so all that
+ * takes time is done before, as far as the number is known by then: mappings, the filter, and a touch of every page that
+ * will be needed at once.
  * There is nobody to tell when something goes wrong here: it exits 1 and the supervisor counts it.
  * Must never: read a packet before birth_shut_door.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +42,32 @@ warm_up(void)
 	clock_gettime(CLOCK_BOOTTIME, &now);
 }
 
+/* Has more been said: first the number of the slot, then that it is free, so that packets wait? */
+static bool
+more_said(void)
+{
+	struct pollfd fd = { .fd = HERITAGE_ASSIGN, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+/* Wait behind the closed door until the slot is free. Returns false when there is no need for us. */
+static bool
+called(void)
+{
+	struct pollfd fds[2] = { { .fd = HERITAGE_CALLED, .events = POLLIN }, { .fd = -1 } };
+
+	while (ppoll(fds, 2, NULL, NULL) <= 0)
+		;			/* stopped and continued */
+	return fds[0].revents & POLLIN;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct heritage heritage;
 	static struct heritage_maps maps;
 	uint32_t missing = 0, slot;
-	bool crashed;
 	const char *step = "", *wrong;
 	void *door;
 	int err;
@@ -74,10 +95,10 @@ main(int argc, char **argv)
 		return 1;
 	}
 	warm_up();
+	if (!more_said())
+		heritage_warm_spare(&maps);
 	if (read(HERITAGE_ASSIGN, &slot, sizeof(slot)) != sizeof(slot))
 		return 0;		/* no slot for this spare: nat64d is gone or stops */
-	crashed = slot & HERITAGE_CRASHED;
-	slot &= ~HERITAGE_CRASHED;
 	if (slot >= heritage.workers) {
 		say("assignment", "no such worker slot");
 		return 1;
@@ -87,6 +108,8 @@ main(int argc, char **argv)
 		say("region", wrong);
 		return 1;
 	}
+	if (!more_said())
+		heritage_warm_worker(&maps, slot);
 	err = heritage_settle_worker(&heritage, slot);
 	if (err) {
 		say("descriptors", strerror(-err));
@@ -95,5 +118,7 @@ main(int argc, char **argv)
 	err = birth_shut_door(door, &missing);
 	if (err)
 		return 1;
-	_exit(loop_run(&maps, slot, crashed, missing) ? 1 : 0);
+	if (!called())
+		_exit(0);		/* likewise */
+	_exit(loop_run(&maps, slot, missing) ? 1 : 0);
 }

@@ -8,8 +8,9 @@
  * Nobody works on a region that is mapped whole. First an inaccessible range of its full size, with an inaccessible page
  * before and behind it, is reserved; then each part the child is entitled to is mapped over its place in that range. What is
  * inaccessible (the secret for ctl, other workers' shards for a worker) kills the child that touches it, instead of giving
- * the data away. A spare, which does not know its slot and meets nobody's data, maps every shard and touches its first page,
- * for packets will wait for it later on; once it knows, it makes those inaccessible that are not its own.
+ * the data away. A spare that does not know its slot yet and meets nobody's data maps every shard and touches its first page,
+ * for packets will wait for it later on; once it knows, it makes those inaccessible that are not its own. One that knows in
+ * time touches what its own shards have in use, and nothing else.
  *
  * Must never: map a part writable that layout.h does not give to this child; trust a size that the kernel does not
  * confirm; keep a descriptor of a region or of the paper beyond heritage_settle_*.
@@ -33,6 +34,7 @@
 #endif
 
 #define HERITAGE_HUGE (2UL << 20)	/* bytes of a huge page */
+#define HERITAGE_WARM (64UL << 20)	/* bytes of its shards that a spare touches at most: what is mapped takes time to unmap */
 
 #ifdef SANITIZED
 #define HERITAGE_STDERR 2		/* sanitizers report there */
@@ -175,27 +177,75 @@ heritage_touch(const uint8_t *at, size_t size, int advice)
 		(void)page[i];
 }
 
-/*
- * What a worker looks at before it reads its first packet, whichever its slot: what all workers say of themselves, the heads
- * of the rings, what is kept, the beginning of each shard, and of each packet that a predecessor may have had in hand.
- */
-static void
-heritage_warm(uint8_t *base, const struct layout *l)
+/* What of a shard is in use, up to room bytes. Returns the room that is left. */
+static size_t
+heritage_touch_shard(const struct heritage_maps *m, unsigned s, size_t room)
 {
-	unsigned workers = l->g.workers;
+	off_t at = (off_t)layout_shard(&m->layout, s), end = at + (off_t)m->layout.shard_size, hole;
 
-	heritage_touch(base, l->counters, MADV_POPULATE_READ);
-	heritage_touch(base + l->counters, l->buffers - l->counters, MADV_POPULATE_WRITE);
-	for (unsigned i = 0; i < workers * LAYOUT_BUFFERS; i++) {
+	for (; room > 0; at = hole) {
+		at = lseek(HERITAGE_REGION, at, SEEK_DATA);
+		hole = at < 0 || at >= end ? -1 : lseek(HERITAGE_REGION, at, SEEK_HOLE);
+		if (hole <= at)
+			break;
+		hole = hole < end ? hole : end;
+		if ((size_t)(hole - at) > room)
+			hole = at + (off_t)room;
+		heritage_touch((uint8_t *)m->region + at, (size_t)(hole - at), MADV_POPULATE_WRITE);
+		room -= (size_t)(hole - at);
+	}
+	return room;
+}
+
+/* The heads of the rings of worker w, and the beginning of each packet that one in its slot may have had in hand. */
+static void
+heritage_touch_worker(uint8_t *base, const struct layout *l, unsigned w)
+{
+	for (unsigned i = w * LAYOUT_BUFFERS; i < (w + 1) * LAYOUT_BUFFERS; i++) {
 		size_t packet = l->buffers + i * (size_t)l->buffer_stride + LAYOUT_HEADROOM;
 
 		heritage_touch(base + packet / LAYOUT_PAGE * LAYOUT_PAGE, LAYOUT_PAGE, MADV_POPULATE_WRITE);
 	}
-	for (unsigned i = 0; i < workers * workers; i++)
-		heritage_touch(base + layout_ring(l, i / workers, i % workers), LAYOUT_PAGE, MADV_POPULATE_WRITE);
+	for (unsigned other = 0; other < l->g.workers; other++) {
+		heritage_touch(base + layout_ring(l, w, other), LAYOUT_PAGE, MADV_POPULATE_WRITE);
+		heritage_touch(base + layout_ring(l, other, w), LAYOUT_PAGE, MADV_POPULATE_WRITE);
+	}
+}
+
+/* What all workers say of themselves, the owners, and what is kept. */
+static void
+heritage_touch_common(uint8_t *base, const struct layout *l)
+{
+	heritage_touch(base, l->counters, MADV_POPULATE_READ);
+	heritage_touch(base + l->counters, l->buffers - l->counters, MADV_POPULATE_WRITE);
 	heritage_touch(base + l->kept, l->kept_packets - l->kept, MADV_POPULATE_WRITE);
+}
+
+void
+heritage_warm_spare(const struct heritage_maps *m)
+{
+	const struct layout *l = &m->layout;
+	uint8_t *base = m->region;
+
+	heritage_touch_common(base, l);
+	for (unsigned w = 0; w < l->g.workers; w++)
+		heritage_touch_worker(base, l, w);
 	for (unsigned s = 0; s < l->g.shards; s++)
 		heritage_touch(base + layout_shard(l, s), LAYOUT_PAGE, MADV_POPULATE_WRITE);
+}
+
+void
+heritage_warm_worker(const struct heritage_maps *m, unsigned w)
+{
+	const struct layout *l = &m->layout;
+	const struct layout_owners *owners = layout_at(m->region, l->owners);
+	size_t room = HERITAGE_WARM;
+
+	heritage_touch_common(m->region, l);
+	heritage_touch_worker(m->region, l, w);
+	for (unsigned s = 0; s < l->g.shards; s++)
+		if (atomic_load_8(&owners->worker[s]) == w)
+			room = heritage_touch_shard(m, s, room);
 }
 
 const char *
@@ -214,7 +264,6 @@ heritage_map_spare(struct heritage_maps *m, const struct heritage *h)
 	    !heritage_part(base, HERITAGE_REGION, l->counters, l->size, PROT_READ | PROT_WRITE))
 		return "the region cannot be mapped";
 	heritage_huge(base + l->shards, l->size - l->shards);
-	heritage_warm(base, l);
 	m->region = base;
 	m->old.base = NULL;
 	m->old_lasting = h->old_lasting;
@@ -309,12 +358,13 @@ heritage_close_others(const int *keep, unsigned n)
 int
 heritage_settle_worker(const struct heritage *h, unsigned w)
 {
-	int keep[4 + CONFIG_MAX_WORKERS];
+	int keep[5 + CONFIG_MAX_WORKERS];
 	unsigned n = 0;
 
 	if (w >= h->workers)
 		return -EINVAL;
-	if (dup2(HERITAGE_QUEUES + (int)w, HERITAGE_QUEUE) < 0 || dup2(HERITAGE_BELLS + (int)w, HERITAGE_BELL) < 0)
+	if (dup2(HERITAGE_QUEUES + (int)w, HERITAGE_QUEUE) < 0 || dup2(HERITAGE_BELLS + (int)w, HERITAGE_BELL) < 0 ||
+	    dup2(HERITAGE_ASSIGN, HERITAGE_CALLED) < 0)
 		return -errno;
 	if (h->legs == 2 && dup2(HERITAGE_QUEUES4 + (int)w, HERITAGE_QUEUE4) < 0)
 		return -errno;
@@ -324,8 +374,10 @@ heritage_settle_worker(const struct heritage *h, unsigned w)
 	keep[n++] = HERITAGE_BELL;
 	if (h->legs == 2)
 		keep[n++] = HERITAGE_QUEUE4;
+	keep[n++] = HERITAGE_CALLED;
 	for (unsigned i = 0; i < h->workers; i++)
-		keep[n++] = HERITAGE_BELLS + (int)i;
+		if (i != w)
+			keep[n++] = HERITAGE_BELLS + (int)i;
 	return heritage_close_others(keep, n);
 }
 

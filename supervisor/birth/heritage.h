@@ -5,9 +5,11 @@
  * or nat64-ctld. The first thing a child does is heritage_take(). There is no other channel: what is not here does
  * not reach it.
  *
- * A worker is always born as a spare. It isolates itself, then blocks reading one uint32_t from HERITAGE_ASSIGN: the
- * number of the worker slot it is to fill, with HERITAGE_CRASHED when the last worker there crashed, so that the packet it
- * had in hand is not tried again. End of file there means that nat64d is gone or needs no spare: exit 0.
+ * A worker is always born as a spare. It isolates itself, then waits twice at HERITAGE_ASSIGN. First it reads one uint32_t: the
+ * number of the worker slot it is for. It gives up whatever does not belong to that slot and closes its filter behind it. Then
+ * it waits for HERITAGE_GO, which it need not read: the slot is free, begin. Where there is a spare for each slot the first is
+ * said at once and the second when a worker dies, otherwise both then. End of file means that nat64d is gone or needs no
+ * spare: exit 0.
  */
 #ifndef BIRTH_HERITAGE_H
 #define BIRTH_HERITAGE_H
@@ -25,7 +27,8 @@
 #define HERITAGE_QUEUE 3		/* its TUN queue, non-blocking; of two devices that of the IPv6 side */
 #define HERITAGE_BELL 4			/* its eventfd, non-blocking */
 #define HERITAGE_QUEUE4 5		/* of two devices its queue on the IPv4 side; else not there */
-#define HERITAGE_BELLS 16		/* 16 + w: the bell of worker w, for all w; so one masked rule covers them */
+#define HERITAGE_CALLED 6		/* the pipe it was called through, which is at its end */
+#define HERITAGE_BELLS 16		/* 16 + w: the bell of worker w, for all others; so one masked rule covers them */
 
 /* ctl at work: these, its connections and its epoll. */
 #define HERITAGE_CONTROL 3		/* listening UNIX stream socket */
@@ -34,8 +37,8 @@
 /* Between exec and work. All of them are gone before the first packet or request. */
 #define HERITAGE_CGROUP 59		/* worker: cgroup.procs of its tenant's cgroup, to write 0 to; may be missing */
 #define HERITAGE_PAPER 60		/* memfd that holds struct heritage */
-#define HERITAGE_ASSIGN 61		/* worker: pipe, one uint32_t */
-#define HERITAGE_CRASHED UINT32_C(0x80000000)
+#define HERITAGE_ASSIGN 61		/* worker: pipe, the number of its slot, then HERITAGE_GO; each an uint32_t */
+#define HERITAGE_GO UINT32_C(0x676f)
 #define HERITAGE_STATUS 62		/* ctl: struct status, O_RDONLY */
 #define HERITAGE_NOWHERE 63		/* the mount namespace to live in (nowhere.h); may be missing */
 #define HERITAGE_QUEUES 64		/* worker: 64 + w: TUN queue of worker w */
@@ -101,6 +104,14 @@ const char *heritage_map_spare(struct heritage_maps *m, const struct heritage *h
  * first packet is read. Returns NULL or what is wrong.
  */
 const char *heritage_map_worker(struct heritage_maps *m, const struct heritage *h, unsigned w);
+
+/*
+ * Touch what a worker looks at before and with its first packets, so that they need not wait for page faults: a spare that does
+ * not know its slot what it may need in any, a worker that nobody waits for yet what it has in slot w, up to a bound. Each page
+ * that a process has touched takes time at its end.
+ */
+void heritage_warm_spare(const struct heritage_maps *m);
+void heritage_warm_worker(const struct heritage_maps *m, unsigned w);
 
 /* ctl's view of one tenant: everything read-only, the secret part not mapped at all. Returns NULL or what is wrong. */
 const char *heritage_map_ctl(struct heritage_maps *m, const struct heritage *h, unsigned tenant);

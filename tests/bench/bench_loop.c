@@ -105,7 +105,7 @@ work(struct heritage_maps *maps)
 	if (birth_close_doors(doors_open, doors_count, &missing) || missing)
 		_exit(1);
 #endif
-	if (loop_run(maps, 0, false, 0))
+	if (loop_run(maps, 0, 0))
 		_exit(1);
 #ifdef SAFE
 	_exit(w.worker[0].row->verdict[NAT64_FROM_IP6][NAT64_translated] +

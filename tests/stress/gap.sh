@@ -79,7 +79,7 @@ rounds()
 	done
 }
 
-WORKERS=2 GATEWAY='metrics = off' config
+WORKERS=2 GATEWAY=$'metrics = off\nspares = '${SPARES:-2} config
 net_up
 check "$rounds rounds of $duration s at $rate packets a second, by turns" rounds
 check 'and what they come to' table

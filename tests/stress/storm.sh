@@ -40,7 +40,8 @@ verdicts_add_up()
 	[ "$packets" = "$verdicts" ]
 }
 
-WORKERS=${WORKERS:-2} GATEWAY='metrics = off' config
+WORKERS=${WORKERS:-2}
+GATEWAY=$'metrics = off\nspares = '${SPARES:-$WORKERS} config
 net_up
 begin
 check "$rate packets a second for $duration s, a kill every 200 ms: none lost inside" storm

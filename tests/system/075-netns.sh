@@ -266,7 +266,7 @@ descriptors()
 
 	for pid in $(worker_pids); do
 		find "/proc/$pid/fd" -type l -printf '%f %l\n' | sort -n | tee "$T/fds"
-		[[ "$(cut -d' ' -f1 "$T/fds" | xargs)" == '3 4 5 16'* ]]
+		[[ "$(cut -d' ' -f1 "$T/fds" | xargs)" == '3 4 5 6'* ]]
 		grep -q '^3 .*/net/tun$' "$T/fds"
 		grep -q '^5 .*/net/tun$' "$T/fds"
 	done

@@ -118,17 +118,19 @@ reader_dies()
 	[ $rc = 2 ] && grep -q 'the process that read it died of signal 9' "$T/checked"
 }
 
-# A worker: its queue, its bell, the bells of all workers.
+# A worker: its queue, its bell, the pipe that it was called through and which is at its end, the bell of the other one.
 descriptors()
 {
-	local pid fds
+	local pid fds other=17
 
 	for pid in $(worker_pids); do
 		fds=$(find "/proc/$pid/fd" -type l -printf '%f %l\n' | sort -n)
 		echo "$fds"
-		[ "$(cut -d' ' -f1 <<<"$fds" | xargs)" = '3 4 16 17' ]
+		[ "$(cut -d' ' -f1 <<<"$fds" | xargs)" = "3 4 6 $other" ]
 		grep -q '^3 .*/net/tun$' <<<"$fds"
-		[ "$(grep -c 'anon_inode:\[eventfd\]' <<<"$fds")" = 3 ]
+		[ "$(grep -c 'anon_inode:\[eventfd\]' <<<"$fds")" = 2 ]
+		grep -q '^6 pipe:' <<<"$fds"
+		other=$((33 - other))
 	done
 }
 

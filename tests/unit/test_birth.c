@@ -488,13 +488,15 @@ refused_maps(void **state)
 static int
 settles(int w)
 {
-	const int keep[] = { 3, 4, 16, 17, world.legs == 2 ? 5 : 3 };
+	const int keep[] = { 3, 4, 6, 17 - w, world.legs == 2 ? 5 : 3 };
+	uint64_t value = 0;
 
 	for (int i = 0; i < 2; i++) {
 		dup2(eventfd(10 + (unsigned)i, 0), HERITAGE_QUEUES + i);
 		dup2(eventfd(20 + (unsigned)i, 0), HERITAGE_BELLS + i);
 		dup2(eventfd(30 + (unsigned)i, 0), HERITAGE_QUEUES4 + i);
 	}
+	dup2(eventfd(40, 0), HERITAGE_ASSIGN);
 	if (heritage_settle_worker(&world, (unsigned)w) != 0)
 		return 100;
 	for (int fd = 0; fd < 1024; fd++) {
@@ -508,13 +510,10 @@ settles(int w)
 		if ((fcntl(fd, F_GETFD) >= 0) != kept)
 			return 1;
 	}
-	for (uint64_t fd = 3; fd < (world.legs == 2 ? 6 : 5); fd++) {
-		uint64_t value = 0;
-
+	for (uint64_t fd = 3; fd < (world.legs == 2 ? 6 : 5); fd++)
 		if (read((int)fd, &value, 8) != 8 || value != (fd - 2) * 10 + (uint64_t)w)
 			return 2;
-	}
-	return 0;
+	return read(HERITAGE_CALLED, &value, 8) == 8 && value == 40 && read(17 - w, &value, 8) == 8 && value == 21 - (uint64_t)w ? 0 : 3;
 }
 
 static void

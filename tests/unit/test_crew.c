@@ -92,6 +92,7 @@ void estate_note(struct estate_file *f, unsigned child, uint64_t word) { abort()
 bool loss_reaped(struct tenant *tenant, pid_t pid, int code, int value, uint64_t at) { abort(); }
 uint64_t orphan_word(pid_t pid) { abort(); }
 void publish_order(struct publish *p, unsigned w, enum image_order order) { abort(); }
+void publish_successor(struct publish *p, unsigned w, enum image_order order, bool crashed) { abort(); }
 const struct region *shift_old(const struct tenant *tenant) { abort(); }
 pid_t tenant_birth(const struct tenant *tenant, const struct crew_ground *g, int *assign, uint32_t *knell) { abort(); }
 void tenant_ring(const struct tenant *tenant, unsigned w) { abort(); }

@@ -171,7 +171,7 @@ who_waits_loses_nothing(void **state)
 	assert_true(ring_put(&ring, packet, LEN, &none));
 
 	image->order[0] = IMAGE_STOP;
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	assert_sent(1001);
 	assert_sent(1002);
 	assert_int_equal(row->counter[COUNTER_replayed_packets], 2);
@@ -224,7 +224,7 @@ begins_with_few(void **state)
 		assert_int_equal(send(kernel, packet, LEN, 0), LEN);
 	}
 	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	pthread_join(thread, NULL);
 	assert_int_equal(packets, 40);
 	assert_int_equal(row->counter[COUNTER_queue_packets], 40);
@@ -253,7 +253,7 @@ kept_goes_on(void **state)
 		for (unsigned way = 0; way < KIN_WAYS; way++)
 			w.worker[0].kin[i].way[way].until = UINT32_MAX;
 	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	pthread_join(thread, NULL);
 	assert_int_equal(packets, 2);
 	assert_int_equal(row->counter[COUNTER_queue_packets], 1);
@@ -282,7 +282,7 @@ drained_keeps_nothing(void **state)
 	}
 	image->order[0] = IMAGE_DRAIN;
 	assert_int_equal(pthread_create(&thread, NULL, stop_after, &packets), 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	pthread_join(thread, NULL);
 	assert_int_equal(row->counter[COUNTER_released_packets], 100);
 	assert_int_equal(row->verdict[NAT64_FROM_IP6][NAT64_fragment_timeout], 100);
@@ -348,7 +348,7 @@ asks_who_is_silent(void **state)
 	}
 	signal(SIGALRM, leave_after_ten);	/* who has just begun does not look at time-outs in its first second */
 	ualarm(300000, 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	for (unsigned i = 0; i < 10; i++) {
 		assert_int_equal(recv(kernel, answer, sizeof(answer), MSG_DONTWAIT), 60);
 		assert_true(answer[0] == 0x60 && answer[6] == 6 && answer[53] == 0x10);
@@ -394,7 +394,7 @@ each_family_has_its_device(void **state)
 	assert_int_equal(send(kernel4, packet, LEN, 0), LEN);		/* IPv6 from the IPv4 side */
 	signal(SIGALRM, leave);
 	ualarm(300000, 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	assert_silent(kernel);
 	assert_int_equal(recv(kernel4, out, sizeof(out), MSG_DONTWAIT), LEN - 20);
 	assert_silent(kernel4);
@@ -406,7 +406,7 @@ each_family_has_its_device(void **state)
 	assert_int_equal(send(kernel4, out, LEN - 20, 0), LEN - 20);
 	image->order[0] = IMAGE_WORK;
 	ualarm(300000, 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	assert_int_equal(recv(kernel, out, sizeof(out), MSG_DONTWAIT), LEN);
 	assert_int_equal(out[0], 0x60);
 	assert_silent(kernel);
@@ -435,7 +435,7 @@ a_successor_knows_the_device(void **state)
 			inflight_hold(&hand, place[i], LEN);
 	}
 	image->order[0] = IMAGE_STOP;
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	assert_sent_to(kernel4, 1004);		/* the last two buffers come first */
 	assert_sent_to(kernel4, 1000);
 	assert_sent_to(kernel4, 1001);
@@ -460,7 +460,7 @@ replies_go_back(void **state)
 	assert_int_equal(send(kernel, packet, LEN, 0), LEN);
 	signal(SIGALRM, leave);
 	ualarm(300000, 0);
-	assert_null(loop_run(&maps, 0, false, 0));
+	assert_null(loop_run(&maps, 0, 0));
 	assert_int_equal(recv(kernel, out, sizeof(out), MSG_DONTWAIT), 40 + 8 + LEN);
 	assert_int_equal(out[40], 3);
 	assert_silent(kernel);
@@ -475,7 +475,7 @@ leaves_without_either(void **state)
 	(void)state;
 	close(kernel4);
 	alarm(10);			/* or it would never leave */
-	assert_non_null(loop_run(&maps, 0, false, 0));
+	assert_non_null(loop_run(&maps, 0, 0));
 	alarm(0);
 }
 
@@ -485,7 +485,7 @@ leaves_without_a_device(void **state)
 	(void)state;
 	close(kernel);
 	alarm(10);			/* or it would never leave */
-	assert_non_null(loop_run(&maps, 0, false, 0));
+	assert_non_null(loop_run(&maps, 0, 0));
 	alarm(0);
 }
 

@@ -92,6 +92,12 @@ generations(void **state)
 	assert_int_equal(seen->order[0], 0);
 	publish_order(&p, 1, IMAGE_WORK);
 	assert_int_equal(seen->order[1], 0);
+	publish_successor(&p, 1, IMAGE_WAIT, true);
+	assert_int_equal(seen->order[1], IMAGE_WAIT | IMAGE_CRASHED);
+	publish_order(&p, 1, IMAGE_STOP);			/* before it has looked */
+	assert_int_equal(seen->order[1], IMAGE_STOP | IMAGE_CRASHED);
+	publish_successor(&p, 1, IMAGE_WORK, false);
+	assert_int_equal(seen->order[1], IMAGE_WORK);
 
 	munmap(p.image, sizeof(struct image));			/* as after an exec */
 	p.image = NULL;

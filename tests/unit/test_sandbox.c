@@ -344,6 +344,7 @@ unfiltered(long i)
 		dup2(queue, HERITAGE_QUEUES);
 		for (int w = 0; w < CONFIG_MAX_WORKERS; w++)
 			dup2(eventfd(0, EFD_NONBLOCK), HERITAGE_BELLS + w);
+		dup2(HERITAGE_BELLS, HERITAGE_ASSIGN);
 		if (birth_isolate(&h, &missing, &step) != 0)
 			_exit(201);
 		if (heritage_settle_worker(&h, 0) != 0)
