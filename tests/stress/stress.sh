@@ -192,7 +192,7 @@ costs()
 	done < <(sed -nE 's/^(.*[^ ]) +([0-9.]+) (ms|us|ns|bytes) .*promised: (<=?) ([0-9.]+).*/\1|\2|\3|\4|\5/p' "$log/bench-table")
 	run cost tests/bench/cost.sh "$(pick 15 3)" || row '9 cost.sh' '' "$(said cost '/cost.sh/p')" FAILED
 	time_row '9 redo log, packets in hand and audit, of a loop' 5 \
-		"$(sed -nE 's/^loop with system calls.* without: ([-0-9.]+) %.*/\1/p' "$log/cost")" %
+		"$(sed -nE 's/^what survives a death.* without: ([-0-9.]+) %.*/\1/p' "$log/cost")" %
 }
 
 row promise promised seen result
