@@ -34,7 +34,7 @@
 #endif
 
 #define HERITAGE_HUGE (2UL << 20)	/* bytes of a huge page */
-#define HERITAGE_WARM (64UL << 20)	/* bytes of its shards that a spare touches at most: what is mapped takes time to unmap */
+#define HERITAGE_WARM (64UL << 20)	/* bytes of its shards that a spare touches at most */
 
 #ifdef SANITIZED
 #define HERITAGE_STDERR 2		/* sanitizers report there */
