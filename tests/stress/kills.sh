@@ -3,7 +3,8 @@
 #
 # The workers are the real ones, but a second is a minute for them (hasty.c), so bindings, sessions and held ports run out
 # all the time; the pool is small, so ports are short as well. Nothing that was bound before the first kill and used
-# since may be lost or moved, the audit may find nothing, and every packet read has one verdict.
+# since may be lost or moved, the audit may find nothing, and every packet read has one verdict. Each other hundred there is a
+# spare for each worker, and else one for whoever needs it.
 source "$(dirname "$0")/../lib.sh"
 
 kills=${1:-300} seed=${SEED:-$RANDOM}
@@ -33,6 +34,8 @@ storm()
 
 	ctl --json audit >"$T/audited"
 	while ((done < kills)); do
+		sed -i "s/^spares = .*/spares = $((1 + done / 100 % 2))/" "$T/nat64.ini"
+		ctl reload
 		n=$((kills - done < 100 ? kills - done : 100))
 		some $n $((seed + done)) || { echo "after $done kills, SEED=$seed"; return 1; }
 		done=$((done + n))
@@ -84,7 +87,7 @@ net_up
 ip -6 -n "n64t-$$-client" route add local 2001:db8:100::/40 dev lo
 ip -6 -n "n64t-$$-gateway" route add 2001:db8:100::/40 via 2001:db8:1::2
 hasty 60
-WORKERS=2 config 'udp-timeout = 120' 'tcp-transitory-timeout = 120' 'icmp-timeout = 60' \
+WORKERS=2 GATEWAY=$'metrics = 127.0.0.1:9640\nspares = 1' config 'udp-timeout = 120' 'tcp-transitory-timeout = 120' 'icmp-timeout = 60' \
 	'filtering = address-dependent' \
 	'static = udp 198.51.100.8:80 [2001:db8:1::2]:8080' 'static = udp 198.51.100.8:81 [2001:db8:2::2]:8081'
 sed -i 's,^pool = .*,pool = 198.51.100.8 ports 2048-2815,' "$T/nat64.ini"
