@@ -4,7 +4,7 @@ source "$(dirname "$0")/../lib.sh"
 
 echo_of()
 {
-	expect ' 0% packet loss' -- ns client ping -6 -n -c 2 -i 0.05 -W 5 -s "$1" "$SERVER"
+	expect ' 0% packet loss' -- ns client ping -6 -n -c 2 -i 0.3 -W 5 -s "$1" "$SERVER"
 }
 
 several_hosts()

@@ -14,7 +14,7 @@ inbound_udp()
 
 inbound_icmp()
 {
-	expect ' 0% packet loss' -- ns server ping -n -c 2 -i 0.05 -W 5 -e 77 198.51.100.9
+	expect ' 0% packet loss' -- ns server ping -n -c 2 -i 0.3 -W 5 -e 77 198.51.100.9
 }
 
 no_binding()

@@ -125,7 +125,7 @@ told()
 
 echo_of()
 {
-	expect ' 0% packet loss' -- ns "$1" ping -6 -n -c 2 -i 0.05 -W 5 -s "$2" "$SERVER"
+	expect ' 0% packet loss' -- ns "$1" ping -6 -n -c 2 -i 0.3 -W 5 -s "$2" "$SERVER"
 }
 
 # The same host and port, of each tenant: the server sees two.
@@ -163,10 +163,14 @@ download()
 	cmp "$T/got" "$T/www/file"
 }
 
-# Super-packets crossed, in and out.
+# Super-packets crossed, in and out; none where devices have no offloads.
 segments()
 {
-	[ "$(counter queue_segments)" -gt $((2 * $(counter queue_packets))) ]
+	if [ "${OFFLOAD:-}" = off ]; then
+		[ "$(counter queue_segments)" = "$(counter queue_packets)" ]
+	else
+		[ "$(counter queue_segments)" -gt $((2 * $(counter queue_packets))) ]
+	fi
 }
 
 # The gateway, then the router behind it, then the server.
@@ -407,7 +411,7 @@ together()
 	gateway_start
 	device blue uplink
 	[ "$(numbers | wc -l)" = 1 ]
-	expect ' 0% packet loss' -- ns uplink ping -6 -n -c 2 -i 0.05 -W 5 "$SERVER"
+	expect ' 0% packet loss' -- ns uplink ping -6 -n -c 2 -i 0.3 -W 5 "$SERVER"
 	gateway_stop
 	ip -n "n64t-$$-uplink" addr del 2001:db8:1::2/128 dev lo
 	all_over | diff "$T/before" -

@@ -22,7 +22,7 @@ inbound()
 		expect hello -- peer server udp 198.51.100.9 "$port" hello
 	done
 	expect 64:ff9b::cb00:7102 hello -- peer server tcp 198.51.100.10 80 hello
-	expect ' 0% packet loss' -- ns server ping -n -c 2 -i 0.05 -W 5 -e 77 198.51.100.9
+	expect ' 0% packet loss' -- ns server ping -n -c 2 -i 0.3 -W 5 -e 77 198.51.100.9
 }
 
 # ICMP errors of IPv4 routers and, for a port where nobody listens, of the IPv6 host.
@@ -33,7 +33,7 @@ errors()
 	for name in client other; do
 		ns $name traceroute -6 -n -q 1 -w 3 -N 1 -m 8 "$SERVER" | tee "$T/hops"
 		[ "$(grep -c 64:ff9b:: "$T/hops")" -ge 3 ]
-		ns $name ping -6 -n -c 4 -i 0.05 -W 5 "$SERVER"
+		ns $name ping -6 -n -c 4 -i 0.3 -W 5 "$SERVER"
 	done
 	expect refused -- peer server udp 198.51.100.9 88 hello
 }
