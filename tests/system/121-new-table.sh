@@ -106,6 +106,7 @@ in_the_way()
 {
 	local before
 
+	wait_for 10 running 2 # those that were killed last have their successors
 	before=$(worker_pids)
 	ip -n "n64t-$$-gateway" route add unreachable 198.51.100.32/29
 	config 'pool = 198.51.100.40/29' 'pool = 198.51.100.32/29' 'udp-timeout = 222'
