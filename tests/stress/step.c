@@ -4,9 +4,9 @@
  *     step OPERATIONS [nested | import]
  *
  * A child works on a shard: packets that create, refresh and end bindings and sessions, the clock hand, static bindings,
- * recovery; under either kind of filtering. The parent executes it one machine instruction at a time (ptrace). Whoever is killed after an instruction
- * leaves exactly the shared memory of that instruction; so wherever the memory has changed, the parent takes a copy,
- * lets a successor adopt it, and audits. Nobody has to die, and it is the shipped object code that runs.
+ * recovery; under either kind of filtering. The parent executes it one machine instruction at a time (ptrace). Whoever is
+ * killed after an instruction leaves exactly the shared memory of that instruction; so wherever the memory has changed, the
+ * parent takes a copy, lets a successor adopt it, and audits. Nobody has to die, and it is the shipped object code that runs.
  *
  * After each such death: the audit finds nothing; what a successor adopts twice stays the same; every binding that stood
  * before the operation and that the operation does not end still stands.
@@ -155,6 +155,16 @@ static size_t
 shard_at(void)
 {
 	return layout_shard(&w.layout, active);
+}
+
+/* The worker owns that shard alone: the others are empty, and to step through the looks at them shows nothing. */
+static void
+own_active(void *region)
+{
+	struct layout_owners *owners = layout_at(region, w.layout.owners);
+
+	for (unsigned s = 0; s < w.layout.g.shards; s++)
+		owners->worker[s] = s == active ? 0 : LAYOUT_NO_OWNER;
 }
 
 /* Bring that part of a region over; the rest of all regions is the same. */
@@ -390,7 +400,6 @@ import_stepped(void *region, uint32_t now)
 	const struct operation o = { .kind = ADOPT, .now = now };
 	struct place *wanted = calloc(w.layout.slots, sizeof(*wanted)), *got = calloc(w.layout.slots, sizeof(*got));
 	void *heir = mmap(NULL, w.layout.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct layout_owners *owners = layout_at(heir, w.layout.owners);
 	unsigned live = 0, held = 0;
 	struct foreign old;
 	pid_t child;
@@ -398,8 +407,7 @@ import_stepped(void *region, uint32_t now)
 	if (foreign_check(&old, region, w.layout.size))
 		abort();
 	layout_init_heir(heir, &w.layout, &w.config, &old, other);
-	for (unsigned s = 0; s < w.layout.g.shards; s++)
-		owners->worker[s] = s == active ? 0 : LAYOUT_NO_OWNER;	/* they are empty */
+	own_active(heir);
 	memcpy(copy, heir, w.layout.size);
 	import(copy, &old, now);
 	places(copy, wanted);
@@ -491,6 +499,7 @@ main(int argc, char **argv)
 	do
 		prefix[1].b[7]++;
 	while (policy_shard(&actor, &prefix[1]) != active);
+	own_active(region);
 	memcpy(copy, region, w.layout.size);
 	if (argc > 2 && !strcmp(argv[2], "import")) {
 		live_and_import(region, operations);

@@ -77,7 +77,7 @@ crash()
 	local seen='s/^step: .*operations, ([0-9]+) instructions.*nested ([0-9]+) instr.*; ([0-9]+) violations$/\3 after \1 + \2/p'
 
 	part '4 violations, killed at every instruction' 0 step "$seen" "$built/tests/stress/step" "$(pick 400 8)"
-	part '4 violations, recovery killed at every instruction as well' 0 nested "$seen" "$built/tests/stress/step" "$(pick 40 6)" nested
+	part '4 violations, recovery killed at every instruction as well' 0 nested "$seen" "$built/tests/stress/step" "$(pick 40 16)" nested
 	part '4 violations, a move to a new table killed at every instruction' 0 import "$seen" "$built/tests/stress/step" "$(pick 4000 400)" import
 	part '4 violations, killed at every instruction while fragments pass' 0 fragments \
 		's/^fragments: ([0-9]+) instructions.*, ([0-9]+) violations$/\2 after \1/p' "$built/tests/stress/fragments"
