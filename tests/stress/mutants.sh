@@ -44,5 +44,6 @@ mutant subscriber-session-forgotten shm/session.c '/^record_image/,/^}/{s/^\tsub
 mutant subscriber-filled-late shm/record.c '/^record_create_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/&\n\tr->subscriber = subscriber;/};s/^\t\t\.subscriber = subscriber,$/\t\t.subscriber = 0 * subscriber,/' import
 mutant totals-one-by-one worker/xlat/import.c '/^bring_totals/,/^}/{s/^\t\tshard_commit_owner(in->s, &after);$/\t\tafter.effects = SHARD_BINDING_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);\n\t\tafter.effects = SHARD_SESSION_TOTAL;\n\t\tshard_commit_owner(in->s, \&after);/}' import
 mutant complete-before-it-is worker/xlat/import.c '/^import_shard/,/^}/{s/^\tbring_sessions(in);$/\tatomic_store_32(\&in->s->head->complete, 1);\n\tbring_sessions(in);/}' import
+mutant adopted-otherwise-again worker/xlat/nat64.c '/^adopt_static/,/^}/{s/^\tif (atomic_load_8/\ts->expires[n->layout.pool_slots + number]++;\n&/}'
 mutant hold-before-commit shm/record.c '/^record_hold_owner/,/^}/{s/^\tshard_commit_owner(s, &in);$/\ts->expires[slot] = release;\n\tshard_pool(s, slot \/ s->l->ports_per_shard \/ NAT64_N_PROTOS, slot \/ s->l->ports_per_shard % NAT64_N_PROTOS)->held++;\n\tshard_commit_owner(s, \&in);/}' import
 finish

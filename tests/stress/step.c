@@ -36,6 +36,7 @@ static struct ip6 prefix[2];		/* of the two subscribers that all hosts are of */
 static uint8_t *before;			/* the region as last seen */
 static uint8_t *copy;			/* the one a successor adopts */
 static uint8_t *nest;			/* the one a nested successor is stepped on */
+static uint8_t *once;			/* what it was after it had been adopted once */
 static unsigned long instructions, states, nested_instructions, nested_states, violations;
 static uint64_t seed = 88172645463325252u;
 
@@ -225,6 +226,10 @@ succeed(void *region, const struct operation *o, const struct standing *stood, u
 	stand(region);
 	act(&adopt, NULL, 0);
 	audit_copy(region, o, nested);
+	copy_shard(once, region);
+	act(&adopt, NULL, 0);
+	if (memcmp(once + shard_at(), (uint8_t *)region + shard_at(), w.layout.shard_size) != 0)
+		complain("adopted again it is another", 0, o, nested);
 	n = list(region, now);
 	for (unsigned i = 0; i < n_stood; i++) {
 		bool kept = false, ended = true;
@@ -491,6 +496,7 @@ main(int argc, char **argv)
 	region = mmap(NULL, w.layout.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	before = malloc(w.layout.size);
 	nest = malloc(w.layout.size);
+	once = malloc(w.layout.size);
 	copy = aligned_alloc(LAYOUT_PAGE, w.layout.size);
 	layout_init(region, &w.layout, &w.config, 0, random_bytes);
 	stand(region);
