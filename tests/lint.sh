@@ -33,6 +33,7 @@ lint needed.sh "$build"
 lint hardening.sh "$build"
 lint reference.sh "$build"
 lint apparmor.sh
+lint mistakes.sh
 lint shell.sh
 lint cppcheck.sh
 lint tidy.sh

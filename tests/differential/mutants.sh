@@ -17,14 +17,7 @@ caught()
 	sed -n 's/^differential: \([0-9]* packets\).*/\1/p' "$work/log"
 }
 
-rc=0
-caught || rc=$?
-if [ $rc != 1 ]; then
-	tail -5 "$work/log"
-	echo "FAILED without a mutation: nothing that follows would prove anything"
-	exit 1
-fi
-
+sound
 x=worker/xlat
 mutant pointer-table $x/icmpmap.c 's/0, 1, 4, 4, -1, -1, -1, -1, 7, 6,/0, 1, 4, 4, -1, -1, -1, -1, 6, 7,/'
 mutant pointer-table-6 $x/icmpmap.c 's/0, 1, -1, -1, 2, 2, 9, 8,/0, 1, -1, -1, 2, 2, 8, 9,/'

@@ -22,8 +22,8 @@ mutant intent shm/shard.c 's/^\tif (plausible(s, in))$/\tif (plausible(s, in) ||
 mutant binding-of-index shm/record.c 's/^\t\tif (slot >= s->l->slots)$/\t\tif (0)/'
 mutant slot-of-session ctl/scan.c 's/return slot < sc->l->slots && read_record/return read_record/'
 mutant session-of-clock-hand worker/xlat/expire.c 's/gone = slot >= s->l->slots || /gone = /'
-mutant packet-in-hand worker/inflight.c 's/else if (len <= f->packet_size)/else if (len > 0)/'
+mutant packet-in-hand worker/inflight.c 's/else if (len <= f->buffer_size)/else if (len > 0)/'
 mutant packet-of-ring shm/ring.c 's/^\tif (len > r->packet_size)$/\tif (0)/'
-mutant evidence supervisor/evidence.c 's/ || slot.len > l->g.packet_size || slot.len > sizeof(evidence_packet)//'
+mutant evidence supervisor/evidence.c 's/ || slot.len > l->buffer_size || slot.len > sizeof(evidence_packet)//'
 mutant cell-of-audit shm/audit.c 's/^\tif (slot >= s->l->slots || !record_live(s, slot)) {/\tif (!record_live(s, slot)) {/'
 finish

@@ -213,6 +213,16 @@ printf 'profile a @PREFIX@/a {\n  capability kill,\n  /etc/passwd everything,\n}
 refuses 'parser error' apparmor.sh
 
 fresh
+mkdir tests/fuzz
+cp "$lints/../mutants.sh" tests
+printf 'int a;\n' >shm/a.c
+printf '#!/bin/bash\nsource tests/mutants.sh\nmutant b shm/a.c s/a/b/\nfinish\n' >tests/fuzz/mutants.sh
+chmod +x tests/fuzz/mutants.sh
+accepts mistakes.sh
+printf 'int c;\n' >shm/a.c
+refuses 'FAILED b: its sed script does not match shm/a.c' mistakes.sh
+
+fresh
 # shellcheck disable=SC2016
 printf '#!/bin/sh\necho $1\n' >a.sh
 refuses SC2086 shell.sh a.sh
