@@ -187,6 +187,15 @@ crew_spare_gone(struct tenant *t, unsigned i)
 	bulletin_spares(t->bulletin, t->number, c->spares);
 }
 
+/* End of file at the pipe of spare i: it goes, if it has not gone already. */
+static void
+crew_spare_leaves(struct tenant *t, unsigned i)
+{
+	crew_send_home(&t->crew, &t->crew.spare[i], 1);
+	t->crew.spare[i].assign = -1;
+	crew_spare_gone(t, i);
+}
+
 /* Which spare is for slot w: one of its own, or else one for any? Returns c->spares when there is none. */
 static unsigned
 crew_spare_for(const struct crew *c, unsigned w)
@@ -238,7 +247,7 @@ crew_fill(struct tenant *t, unsigned w, uint64_t now)
 			return 0;
 		}
 		/* It died and has not been reaped yet. Do not wait for it: the next one, or a new one. */
-		crew_spare_gone(t, i);
+		crew_spare_leaves(t, i);
 		i = crew_spare_for(&t->crew, w);
 		if (i == t->crew.spares)
 			rc = crew_birth(t, now);
@@ -424,18 +433,21 @@ crew_spares_suffice(const struct tenant *t)
 	return t->gateway->spares >= t->config->workers;
 }
 
-/* Send those home that are not needed any more, or that are for a slot while there are too few for that. */
+/*
+ * Send those home that are not needed any more, or that are for a slot while there are too few for that. But no more than can be
+ * remembered until they are reaped.
+ */
 static void
 crew_spares_trim(struct tenant *t)
 {
 	struct crew *c = &t->crew;
 
-	for (unsigned i = c->spares; i-- > 0;) {
+	for (unsigned i = c->spares; i-- > 0 && c->formers < CREW_MAX_FORMERS;) {
 		pid_t pid = c->spare[i].pid;
 
 		if (c->spares <= t->gateway->spares && (c->spare[i].slot < 0 || crew_spares_suffice(t)))
 			continue;
-		crew_spare_gone(t, i);	/* end of file at its pipe: it goes */
+		crew_spare_leaves(t, i);
 		log_line(CONFIG_LOG_DEBUG, "tenant %s: spare %d is not needed any more", t->config->name_, (int)pid);
 	}
 }

@@ -23,7 +23,7 @@
 #include "supervisor/tenant.h"
 #include "tests/unit/unit.h"
 
-#define BIRTHS 64
+#define BIRTHS 128
 
 static struct config_tenant config = { .workers = 2, .name_ = "blue" };
 static struct config_gateway gateway;
@@ -207,7 +207,10 @@ dead_spares(void **state)
 	assert_int_equal(crew_fill(&t, 1, now), 0);
 	assert_string_equal(told(4), "1 go end");
 	assert_int_equal(t.crew.slot[1].pid, 104);
+	assert_int_equal(crew_alive(&t), 4);		/* two at work, the one that waits, and the dead one until it is reaped */
+	assert_true(crew_reaped(&t, 103, 0, 0, now));
 	assert_true(crew_reaped(&t, 102, 0, 0, now));
+	assert_int_equal(crew_alive(&t), 2);
 	crew_tick(&t, now += 10000);
 	assert_int_equal(t.crew.spares, 2);
 	assert_string_equal(told(5), "0 ");
@@ -236,6 +239,38 @@ fewer_and_more(void **state)
 	assert_string_equal(told(4), "end");
 }
 
+/* Who was sent home is there until he is reaped: a tenant whose process lives is not gone. */
+static void
+until_reaped(void **state)
+{
+	(void)state;
+	start(2);
+	gateway.spares = 0;
+	crew_tick(&t, now += 1000);
+	assert_int_equal(crew_alive(&t), 4);
+	assert_true(crew_reaped(&t, 102, 0, 0, now));
+	assert_true(crew_reaped(&t, 103, 0, 0, now));
+	assert_int_equal(crew_alive(&t), 2);
+}
+
+/* They do not go, and reload after reload wants fewer, then more: no more are sent home than can be remembered. */
+static void
+who_does_not_go(void **state)
+{
+	unsigned home = 0;
+
+	(void)state;
+	start(16);
+	for (unsigned i = 0; i < 2 * CREW_MAX_FORMERS / 16 + 2; i++) {
+		gateway.spares = i % 2 ? 16 : 0;
+		crew_tick(&t, now += 10000);
+	}
+	for (int i = 0; i < births; i++)
+		home += strstr(told(i), "end") && i > 1;
+	assert_int_equal(crew_alive(&t), (unsigned)births);
+	assert_int_equal(t.crew.formers, home);
+}
+
 int
 main(void)
 {
@@ -246,6 +281,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(on_demand, raise_crew, raze_crew),
 		cmocka_unit_test_setup_teardown(dead_spares, raise_crew, raze_crew),
 		cmocka_unit_test_setup_teardown(fewer_and_more, raise_crew, raze_crew),
+		cmocka_unit_test_setup_teardown(until_reaped, raise_crew, raze_crew),
+		cmocka_unit_test_setup_teardown(who_does_not_go, raise_crew, raze_crew),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
