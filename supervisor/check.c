@@ -225,6 +225,15 @@ check_in_pool(const struct config_tenant *t, uint32_t ip4)
 }
 
 static bool
+check_in_prefix(const struct config_tenant *t, const struct ip6 *ip6)
+{
+	for (uint32_t i = 0; i < t->prefix.n; i++)
+		if (addr_in_net6(ip6, &t->prefix.item[i]))
+			return true;
+	return false;
+}
+
+static bool
 check_in_source(const struct config_tenant *t, const struct ip6 *ip6)
 {
 	for (uint32_t i = 0; i < t->source.n; i++)
@@ -246,10 +255,9 @@ check_static(struct check *c, uint32_t i)
 			    "%s is not in the pool of this tenant; add it: pool = %s", text, text);
 	}
 	address_print_ip6(text, &s->ip6);
-	for (uint32_t j = 0; j < c->t->prefix.n; j++)
-		if (addr_in_net6(&s->ip6, &c->t->prefix.item[j]))
-			problem_add(c->problems, line, check_where(c, "static"),
-				    "%s lies inside a prefix of this tenant; name a host's own address", text);
+	if (check_in_prefix(c->t, &s->ip6))
+		problem_add(c->problems, line, check_where(c, "static"),
+			    "%s lies inside a prefix of this tenant; name a host's own address", text);
 	if (addr_illegal_source6(&s->ip6))
 		problem_add(c->problems, line, check_where(c, "static"), "%s can be no host's address", text);
 	else if (!c->broken && !check_in_source(c->t, &s->ip6))
@@ -375,14 +383,63 @@ check_routes_meet(const struct config_tenant *a, const struct config_tenant *b)
 	return false;
 }
 
+/* Has each of them a device in one namespace? */
+static bool
+check_netns_shared(const struct config_tenant *t, const struct config_tenant *o)
+{
+	return check_meet(t, CHECK_IP6, o, CHECK_IP6) || check_meet(t, CHECK_IP4, o, CHECK_IP4) ||
+	       check_meet(t, CHECK_IP6, o, CHECK_IP4) || check_meet(t, CHECK_IP4, o, CHECK_IP6);
+}
+
 /* The same name in one namespace. Only where it is known: the kernel numbers what has a %d. */
 static bool
 check_device_meets(const struct config_tenant *t, const struct config_tenant *o)
 {
-	bool meet = check_meet(t, CHECK_IP6, o, CHECK_IP6) || check_meet(t, CHECK_IP4, o, CHECK_IP4) ||
-		    check_meet(t, CHECK_IP6, o, CHECK_IP4) || check_meet(t, CHECK_IP4, o, CHECK_IP6);
+	return check_netns_shared(t, o) && strcmp(t->device.s, o->device.s) == 0 && !strchr(t->device.s, '%');
+}
 
-	return meet && strcmp(t->device.s, o->device.s) == 0 && !strchr(t->device.s, '%');
+/* May the kernel, which puts a number for its %d, make this name of it? */
+static bool
+check_device_may_be(const char *pattern, const char *name)
+{
+	size_t before = strcspn(pattern, "%"), all = strlen(name), after;
+
+	if (pattern[before] == '\0' || strncmp(pattern, name, before) != 0)
+		return false;
+	after = strlen(pattern + before + 2);
+	if (all <= before + after || strcmp(name + all - after, pattern + before + 2) != 0)
+		return false;
+	return strspn(name + before, "0123456789") >= all - after - before;
+}
+
+/* Could two devices come to have one name, because the kernel chooses a number? */
+static bool
+check_device_could_meet(const struct config_tenant *t, const struct config_tenant *o)
+{
+	return check_netns_shared(t, o) && (check_device_may_be(t->device.s, o->device.s) ||
+					    check_device_may_be(o->device.s, t->device.s));
+}
+
+/* A pool address, or one in a prefix, is its tenant's alone: no other answers with it. */
+static void
+check_two_routers(struct check *c, const struct check *o)
+{
+	const struct config_tenant *t = c->t, *other = o->t;
+	const struct config_pool router4 = { t->router4, t->router4, 0, 0 };
+	const struct config_pool *pool = c->lines->router4 ? check_pool_meets(t, &router4, other) : NULL;
+	char earlier[24];
+
+	if (pool)
+		problem_add(c->problems, c->lines->router4, check_where(c, "router4"),
+			    "is in the pool of [tenant %s], line %u; leave the key out to use the first pool address",
+			    other->name_, o->lines->pool[pool - other->pool.item]);
+	if (!c->lines->router6 || check_in_prefix(t, &t->router6) || !check_meet(t, CHECK_IP6, other, CHECK_IP6))
+		return;
+	for (uint32_t i = 0; i < other->prefix.n; i++)
+		if (addr_in_net6(&t->router6, &other->prefix.item[i]))
+			problem_add(c->problems, c->lines->router6, check_where(c, "router6"),
+				    "lies inside a prefix of [tenant %s] (%s); leave the key out to use router4 in the first "
+				    "prefix", other->name_, check_line(earlier, o->lines->prefix[i]));
 }
 
 /* What two tenants may not share, but for static bindings. */
@@ -412,26 +469,44 @@ check_two(struct check *c, const struct check *o)
 	if (check_device_meets(t, other))
 		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
 			    "%s is the device of [tenant %s] already", t->device.s, other->name_);
+	else if (check_device_could_meet(t, other))
+		problem_add(c->problems, check_at(c, c->lines->device), check_where(c, "device"),
+			    "%s and %s of [tenant %s] could come to be one name, as the kernel chooses a number for %%d; write "
+			    "another one", t->device.s, other->device.s, other->name_);
 }
 
-/* A static binding leads to a host, not to another tenant. */
+/* A host that is served, or that a static binding leads to, is not behind another tenant. */
 static void
-check_two_statics(struct check *c, const struct check *o)
+check_two_hosts(struct check *c, const struct check *o)
 {
 	char text[ADDRESS_TEXT], earlier[24];
 
-	for (uint32_t i = 0; i < c->t->static_.n && check_meet(c->t, CHECK_IP6, o->t, CHECK_IP6); i++) {
-		const struct ip6 *host = &c->t->static_.item[i].ip6;
+	for (uint32_t j = 0; j < o->t->prefix.n && check_meet(c->t, CHECK_IP6, o->t, CHECK_IP6); j++) {
+		const struct net6 *prefix = &o->t->prefix.item[j];
 
-		for (uint32_t j = 0; j < o->t->prefix.n; j++) {
-			if (!addr_in_net6(host, &o->t->prefix.item[j]))
+		check_line(earlier, o->lines->prefix[j]);
+		for (uint32_t i = 0; i < c->t->static_.n; i++) {
+			if (!addr_in_net6(&c->t->static_.item[i].ip6, prefix))
 				continue;
-			address_print_ip6(text, host);
+			address_print_ip6(text, &c->t->static_.item[i].ip6);
 			problem_add(c->problems, c->lines->static_[i], check_where(c, "static"),
 				    "%s lies inside a prefix of [tenant %s] (%s); name a host's own address", text,
-				    o->t->name_, check_line(earlier, o->lines->prefix[j]));
+				    o->t->name_, earlier);
 		}
+		for (uint32_t i = 0; i < c->t->source.n && o->t->routes; i++)
+			if (c->t->source.item[i].len >= prefix->len && addr_in_net6(&c->t->source.item[i].addr, prefix))
+				problem_add(c->problems, c->lines->source[i], check_where(c, "source"),
+					    "lies inside a prefix of [tenant %s] (%s), which takes what is sent there; name the "
+					    "hosts' own addresses", o->t->name_, earlier);
 	}
+}
+
+/* What one of two may not have of the other. */
+static void
+check_two_apart(struct check *c, const struct check *o)
+{
+	check_two_routers(c, o);
+	check_two_hosts(c, o);
 }
 
 /*
@@ -511,8 +586,8 @@ check_config(const struct config *config, struct problem_list *problems)
 		for (uint32_t o = 0; o < t; o++) {
 			check_begin(&other, config, o, problems);
 			check_two(&c, &other);
-			check_two_statics(&c, &other);
-			check_two_statics(&other, &c);
+			check_two_apart(&c, &other);
+			check_two_apart(&other, &c);
 		}
 		check_device(&c);
 		check_numbers(&c);
