@@ -496,8 +496,8 @@ check_two_hosts(struct check *c, const struct check *o)
 		for (uint32_t i = 0; i < c->t->source.n && o->t->routes; i++)
 			if (c->t->source.item[i].len >= prefix->len && addr_in_net6(&c->t->source.item[i].addr, prefix))
 				problem_add(c->problems, c->lines->source[i], check_where(c, "source"),
-					    "lies inside a prefix of [tenant %s] (%s), which takes what is sent there; name the "
-					    "hosts' own addresses", o->t->name_, earlier);
+					    "lies inside a prefix of [tenant %s] (%s), which takes what is sent there; name "
+					    "the hosts' own addresses", o->t->name_, earlier);
 	}
 }
 

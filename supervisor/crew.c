@@ -434,8 +434,8 @@ crew_spares_suffice(const struct tenant *t)
 }
 
 /*
- * Send those home that are not needed any more, or that are for a slot while there are too few for that. But no more than can be
- * remembered until they are reaped.
+ * Send those home that are not needed any more, or that are for a slot while there are too few for that; but no more than can
+ * be remembered until they are reaped.
  */
 static void
 crew_spares_trim(struct tenant *t)
