@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# 152-filter-rows.sh - no row of the workers' filter is dead: without any one of them ordinary work kills a worker
+# 152-filter-rows.sh - no row of a filter is dead: without any one of them ordinary work kills a worker, or nat64-ctld
 #
-# tests/stress/narrow.c is the real worker, but for one row. A row that nobody needs would let it live.
+# tests/stress/narrow.c makes of either the real one, but for one row. A row that nobody needs would let it live.
 source "$(dirname "$0")/../lib.sh"
 
 real=$B
 
-# rows PATTERN - the calls of worker/syscalls.def of these kinds, one a line, as "NUMBER KIND CALL ARGUMENT"
+# rows PATTERN [ROOM] - the calls of worker/syscalls.def of these kinds, one a line, as "NUMBER KIND CALL ARGUMENT"
 rows()
 {
-	sed -n 's/^\(CALL[A-Z_]*\)(\([a-z_]*\),\(.*\)$/\1 \2 \3/p' "$top/worker/syscalls.def" | grep -E "^($1) " |
+	sed -n 's/^\(CALL[A-Z_]*\)(\([a-z_0-9]*\),\(.*\)$/\1 \2 \3/p' "$top/${2-worker}/syscalls.def" | grep -E "^($1) " |
 		awk '{ print NR - 1, $0 }'
 }
 
@@ -66,6 +66,56 @@ said_or_ready()
 	grep -qE 'nat64d: ready|sigsys' "$T/gateway-nat64d.log"
 }
 
+# missed_by_ctld ROW - the row's absence kills nat64-ctld. Its supervisor is made up, and dies in the end.
+missed_by_ctld()
+{
+	mkdir "$T/ctld$1"
+	cp "$real/tests/stress/narrow/nat64-ctld" "$T/ctld$1"
+	timeout 30 python3 - "$T/ctl_parent" "$T/ctld$1" <<-'END'
+		import ctypes, os, signal, socket, subprocess, sys, time
+
+		parent, directory = sys.argv[1:]
+		ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: nat64-ctld is ours when its supervisor is dead
+		p = subprocess.Popen([parent, directory + "/nat64-ctld", directory, "3000"], stderr=subprocess.PIPE)
+		ports = []
+		while len(ports) < 2:
+		    time.sleep(0.01)
+		    ports = open(directory + "/ports").read().split() if os.path.exists(directory + "/ports") else []
+		port = int(ports[0])
+
+		def ask(family, address, request, readers=1):
+		    try:  # silence, or the end: both are told by how it ends
+		        held = [socket.socket(family) for _ in range(readers)]
+		        for s in held:
+		            s.settimeout(1)
+		            s.connect(address)
+		            s.sendall(request)
+		        for s in held:
+		            while s.recv(65536):
+		                pass
+		    except OSError:
+		        pass
+
+		for readers in 1, 30:
+		    ask(socket.AF_UNIX, directory + "/control.sock", b"json show sessions\n")
+		    for page in b"/metrics", b"/":
+		        request = b"GET " + page + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+		        ask(socket.AF_INET, ("127.0.0.1", port), request, readers)
+		p.kill()
+		ends = {}
+		while True:
+		    try:
+		        pid, status = os.wait()
+		    except ChildProcessError:
+		        break
+		    ends[pid] = status
+		said = p.stderr.read().decode()
+		print(ends, said)
+		of_it = [-os.waitstatus_to_exitcode(status) for status in ends.values()]
+		sys.exit("signal 31" not in said and signal.SIGSYS not in of_it)
+	END
+}
+
 net_up
 WORKERS=2 OFFLOAD=auto config 'steering = off' # writev is for packets that leave as one
 echo_server server 203.0.113.2 7
@@ -86,4 +136,11 @@ while read -r row kind call; do
 		gateway_stop || true
 	fi
 done < <(rows 'CALL[A-Z_]*')
+gcc -std=c17 -D_GNU_SOURCE -iquote "$top" -O1 -o "$T/ctl_parent" "$top/tests/system/ctl_parent.c" "$real/libnat64.a"
+while read -r row _ call; do
+	case $call in
+	clock_gettime*) echo "nat64-ctld: row $row, clock_gettime: missed only where the vDSO does not serve the clock" ;;
+	*) check "nat64-ctld: row $row, ${call%%\"*}" missed_by_ctld "$row" ;;
+	esac
+done < <(rows 'CALL(_ARG)?' ctl)
 finish
