@@ -28,6 +28,8 @@
 #define ORPHAN_CHECK_SHIFT (ORPHAN_PID_BITS + ORPHAN_START_BITS)
 #define ORPHAN_LOW(bits) ((UINT64_C(1) << (bits)) - 1)
 
+#define ORPHAN_PARENT "nat64d"
+
 struct orphan_stat {
 	char program[16];
 	uint64_t start;			/* ticks since the system started */
@@ -111,6 +113,15 @@ orphan_whole(uint64_t word)
 	return word == orphan_checked(word);
 }
 
+/* Does it run the program, as that user or at its birth? Or is it about to execute it, and still called as nat64d is? */
+static bool
+orphan_is(const struct orphan_stat *s, const char *program, uint32_t uid)
+{
+	if (strcmp(s->program, program) == 0)
+		return s->uid == uid || s->uid == 0;
+	return strcmp(s->program, ORPHAN_PARENT) == 0 && s->uid == 0;
+}
+
 int
 orphan_open(uint64_t word, const char *program, uint32_t uid)
 {
@@ -123,8 +134,7 @@ orphan_open(uint64_t word, const char *program, uint32_t uid)
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
 		return -errno;
-	if (!orphan_gone(pidfd, 0) && orphan_look(&s, pid) == 0 && orphan_word(pid) == word &&
-	    strcmp(s.program, program) == 0 && (s.uid == uid || s.uid == 0))
+	if (!orphan_gone(pidfd, 0) && orphan_look(&s, pid) == 0 && orphan_word(pid) == word && orphan_is(&s, program, uid))
 		return pidfd;
 	close(pidfd);
 	return -ESRCH;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "supervisor/orphan.h"
@@ -85,6 +86,47 @@ known(void **state)
 	close(end);
 }
 
+/* A child that has not executed its program yet is still called as its parent, and still root; it will, and then work. */
+static void
+before_its_exec(void **state)
+{
+	int end[2], pidfd;
+	pid_t pid;
+	char byte;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(pipe(end), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_NAME, "nat64d");
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(end[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(end[0], &byte, 1), 1);
+	pidfd = orphan_open(orphan_word(pid), "cat", 4711);
+	assert_true(pidfd >= 0);
+	orphan_kill(pidfd);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(pidfd);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_NAME, "nat64d");
+		if (setresuid(4711, 4711, 4711) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && write(end[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(end[0], &byte, 1), 1);
+	assert_int_equal(orphan_open(orphan_word(pid), "cat", 4711), -ESRCH);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(end[0]);
+	close(end[1]);
+}
+
 static void
 taken(void **state)
 {
@@ -113,7 +155,8 @@ taken(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(words), cmocka_unit_test(known), cmocka_unit_test(taken) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(words), cmocka_unit_test(known), cmocka_unit_test(before_its_exec),
+					     cmocka_unit_test(taken) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
