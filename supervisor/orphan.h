@@ -21,7 +21,8 @@ bool orphan_whole(uint64_t word);
 
 /*
  * A pidfd of the process that the word names, if it still runs a program of that name (as ps -o comm shows it) as user uid,
- * or as root, which it is at birth, or if it is a nat64d's child that is about to execute it. Returns it; or -ESRCH when it is gone; or another -errno, and it may be there.
+ * or as root, which it is at birth, or if it is a child of nat64d that is about to execute it. Returns it; or -ESRCH when it is
+ * gone; or another -errno, and it may be there.
  */
 int orphan_open(uint64_t word, const char *program, uint32_t uid);
 
