@@ -17,6 +17,9 @@
  * packet (supervisor/shift.c). Until all have done so the estate names the old one, so that being killed on the way costs
  * nothing but the way.
  *
+ * What nat64.ini has given to another tenant meanwhile is taken from the one that had it before any device gets its routes.
+ * Where that was draining in a table, the table does not go on as it is.
+ *
  * Nothing that is found is believed because of its name: files must be root's alone, sums right, processes and devices the
  * very ones that were noted. What cannot be taken over is named, and the gateway starts afresh without it.
  *
@@ -32,6 +35,7 @@
 #include <unistd.h>
 #include "supervisor/birth/heritage.h"
 #include "supervisor/caps.h"
+#include "supervisor/check.h"
 #include "supervisor/gateway.h"
 #include "supervisor/keys.h"
 #include "supervisor/log.h"
@@ -306,6 +310,38 @@ legacy_device(struct legacy *l, uint32_t n, const struct config_tenant *config)
 	share->attach = !legacy_queues(l, n, share, device_header(config));
 }
 
+/* The tenant that has been given an address meanwhile which was draining at tenant n, as then says; or NULL. */
+static const char *
+legacy_taken(const struct config *config, uint32_t n, const struct config_tenant *then)
+{
+	for (uint32_t o = 0; o < config->tenants; o++) {
+		const struct config_tenant *other = &config->tenant[o];
+
+		if (o == n || !config_has(config, o) || strcmp(other->netns4.s, then->netns4.s) != 0)
+			continue;
+		for (uint32_t i = 0; i < then->leaving_.n; i++)
+			for (uint32_t j = 0; j < other->pool.n; j++)
+				if (then->leaving_.item[i].first <= other->pool.item[j].last &&
+				    other->pool.item[j].first <= then->leaving_.item[i].last)
+					return other->name_;
+	}
+	return NULL;
+}
+
+/* Note in then what was draining at tenant n of the predecessor, as far as its table can be read. */
+static void
+legacy_recall(const struct gateway *g, uint32_t n, struct config_tenant *then)
+{
+	const struct estate_tenant *e = &g->legacy.estate->tenant[n];
+	struct region region;
+
+	if (g->legacy.estate->head.kin != HERITAGE_KIN ||
+	    region_claim(&region, g->config->gateway.run_dir.s, e->region, e->region_sum, false))
+		return;
+	tenant_recall_leaving(&region, then);
+	region_close(&region);
+}
+
 /* Would the device be made with the same name in the same places? */
 static bool
 legacy_same_device(const struct config_tenant *then, const struct config_tenant *now)
@@ -328,11 +364,19 @@ legacy_decide(struct gateway *g, uint32_t n)
 {
 	struct legacy *l = &g->legacy;
 	const struct estate_tenant *e = &l->estate->tenant[n];
-	const struct config_tenant *config = &l->estate->config.tenant[n];
+	struct config_tenant *config = &l->estate->config.tenant[n];
 	struct legacy_share *share = &l->share[n];
-	const char *why, *wrong;
+	const char *why, *wrong, *other;
 	enum legacy_fate fate = legacy_fate(l->estate, config, &g->config->tenant[n], &why);
+	char words[96];
 
+	legacy_recall(g, n, config);
+	other = legacy_taken(g->config, n, config);
+	if (fate == LEGACY_STAYS && other) {
+		snprintf(words, sizeof(words), "[tenant %s] has an address that was draining here", other);
+		why = words;
+		fate = LEGACY_MOVES;
+	}
 	wrong = fate == LEGACY_ENDS ? why : legacy_table(share, g, e, n, fate == LEGACY_MOVES);
 	if (wrong) {
 		log_line(CONFIG_LOG_WARNING, "tenant %s: the table of an earlier nat64d, %s/%s, is refused: %s; starting "
@@ -342,6 +386,8 @@ legacy_decide(struct gateway *g, uint32_t n)
 	if (fate == LEGACY_MOVES)
 		log_line(CONFIG_LOG_INFO, "tenant %s: %s, so the bindings of an earlier nat64d are brought over into a new "
 			 "table", e->name, why);
+	if (fate == LEGACY_STAYS)
+		g->config->tenant[n].leaving_ = config->leaving_;
 	share->then = config;
 	if (legacy_same_device(config, &g->config->tenant[n]))
 		legacy_device(l, n, &g->config->tenant[n]);
@@ -485,6 +531,16 @@ legacy_find(struct gateway *g)
 	legacy_snapshots(g);
 }
 
+/* Has another tenant been given what tenant n of the predecessor had routes to? */
+static bool
+legacy_in_the_way(const struct gateway *g, uint32_t n, const struct config_tenant *then)
+{
+	for (uint32_t o = 0; o < g->config->tenants; o++)
+		if (o != n && config_has(g->config, o) && check_routes_meet(&g->config->tenant[o], then))
+			return true;
+	return false;
+}
+
 void
 legacy_take(struct gateway *g)
 {
@@ -502,6 +558,8 @@ legacy_take(struct gateway *g)
 		}
 		if (l->share[t].attach)
 			legacy_attach(&l->share[t], &g->config->tenant[t]);
+		if (l->share[t].then && legacy_in_the_way(g, t, l->share[t].then))
+			device_unroute_extra(&l->share[t].device, l->share[t].then, &g->config->tenant[t]);
 	}
 	swept = sweep_devices(g);
 	caps_drop();

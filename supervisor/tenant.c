@@ -288,6 +288,20 @@ tenant_recall_address(struct config_tenant *config, const struct layout_address 
 }
 
 void
+tenant_recall_leaving(const struct region *region, struct config_tenant *config)
+{
+	const uint8_t *top = region->foreign ? NULL : region_top_open(region);
+
+	config->leaving_.n = 0;
+	if (!top)
+		return;
+	for (uint32_t a = 0; a < layout_header(top)->addresses_used; a++)
+		if (layout_header(top)->address[a].leaving)
+			tenant_recall_address(config, &layout_header(top)->address[a]);
+	region_top_close(region, top);
+}
+
+void
 tenant_recall(struct tenant *t, struct config_tenant *config)
 {
 	const struct layout *l = &t->region.layout;
@@ -295,12 +309,10 @@ tenant_recall(struct tenant *t, struct config_tenant *config)
 	const struct layout_owners *owners;
 	uint32_t owning = 0;
 
+	tenant_recall_leaving(&t->region, config);
 	if (!top)
 		return;
 	owners = (const void *)(top + l->owners);
-	for (uint32_t a = 0; a < layout_header(top)->addresses_used; a++)
-		if (layout_header(top)->address[a].leaving)
-			tenant_recall_address(config, &layout_header(top)->address[a]);
 	for (unsigned s = 0; s < l->g.shards; s++)
 		owning |= UINT32_C(1) << owners->worker[s] % CONFIG_MAX_WORKERS;
 	if (l->g.shards >= l->g.workers)

@@ -68,6 +68,9 @@ int tenant_open(struct tenant *t, struct legacy_share *share, const char *direct
  */
 int tenant_adopt(struct tenant *t, const struct estate_tenant *e, bool foreign);
 
+/* Put into config the addresses that leave, as the header of a table says; none if it is foreign. */
+void tenant_recall_leaving(const struct region *region, struct config_tenant *config);
+
 /*
  * What a table that was taken over says of addresses that leave and of workers without shards: put into config, which is
  * t->config, and into *t. The memory is the supervisor's own.

@@ -237,6 +237,46 @@ holes()
 	shown red lab
 }
 
+# only DEVICE ADDRESS - it has the route and may send from there, and no other
+only()
+{
+	[ "$(ip -n "n64t-$$-gateway" -o route show "$2" | grep -o 'dev [a-z0-9]*')" = "dev $1" ]
+	[ "$(ns gateway nft list ruleset | awk '/^table/ { table = $3 } /198\.51/ && set == "source4" { print table, $0 }
+		/^\tset/ { set = $2 }' | grep -F "$2" | cut -d' ' -f1)" = "nat64d-$1" ]
+}
+
+# An address goes from one tenant to another that is made before it, while no nat64d runs; then one that was draining there.
+given_away()
+{
+	MORE='pool = 198.51.100.40' tenants lab blue
+	reload
+	serves 2001:db8:b
+	only blue 198.51.100.40
+	kill_nat64d
+	tenants lab blue
+	sed -i '/tenant lab/a pool = 198.51.100.40' "$T/nat64.ini"
+	gateway_start
+	only nat64 198.51.100.40
+	serves 2001:db8:b
+	kill_nat64d
+	sed -i 's,^pool = 198.51.100.16/30,pool = 198.51.100.44,' "$T/nat64.ini"
+	gateway_start
+	serves 2001:db8:b # by the only address that it has
+	sed -i 's,^pool = 198.51.100.44,pool = 198.51.100.16/30,' "$T/nat64.ini"
+	reload
+	only blue 198.51.100.44
+	kill_nat64d
+	gateway_start
+	only blue 198.51.100.44 # it still drains
+	kill_nat64d
+	sed -i '/tenant lab/a pool = 198.51.100.44' "$T/nat64.ini"
+	gateway_start
+	grep -F 'tenant blue: [tenant lab] has an address that was draining here' "$T/gateway-nat64d.log"
+	only nat64 198.51.100.44
+	serves 2001:db8:b
+	ping_server
+}
+
 # keeps N - the last thing the service manager has said is that its service is ready, and that it keeps so many queues
 keeps()
 {
@@ -285,6 +325,7 @@ check 'many changes in one reload, under load' under_load all_at_once
 check 'what is in the way is named, and nothing is done' in_the_way
 check 'a tenant whose workers do not live does not come' stillborn
 check 'an upgrade and a death with holes in the numbers' holes
+check 'an address is given away while no nat64d runs' given_away
 check 'law 1' law1
 check 'it stops, and nothing is left' stops
 check 'a service manager keeps the queues of those that are there' managed
