@@ -293,6 +293,7 @@ places(void **state)
 	assert_string_equal(place("0::/a/b\n", "9 1 0:7 /a /u rw - cgroup2 none rw\n"), "/u/b");
 	assert_string_equal(place("0::/a\n", "9 1 0:7 /a /u rw - cgroup2 none rw\n"), "/u");
 	assert_string_equal(place("0::/ab\n", "9 1 0:7 /a /u rw - cgroup2 none rw\n"), "none");
+	assert_string_equal(place("0::/b/c\n", "9 1 0:7 /a /u rw - cgroup2 none rw\n"), "none");
 	assert_string_equal(place("0::/ab\n", "9 1 0:7 /a /u rw - cgroup2 none rw\n" UNIFIED), "/sys/fs/cgroup/ab");
 	/* Outside of our cgroup namespace, or removed; a mount at a place with a blank; another file system of that name */
 	assert_string_equal(place("0::/../other\n", UNIFIED), "none");
