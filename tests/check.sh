@@ -55,7 +55,7 @@ step threads make threads THREADS_SECONDS=5
 step crash make crash
 step model tests/stress/model.sh
 step install tests/install.sh
-step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
+step fuzz make fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-40}"
 step system make system
 step storm make storm
 step kills make kills
