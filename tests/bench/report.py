@@ -107,7 +107,7 @@ def cost_rows(text):
 
 def storm_rows(text):
     """Target 11, of storm.sh."""
-    m = re.search(r"around (\d+) kills: median ([\d.]+) ms.*p99 ([\d.]+) ms.*longest ([\d.]+)", text)
+    m = re.search(r"after (\d+) kills .*: median ([\d.]+) ms.*p99 ([\d.]+) ms.*longest ([\d.]+)", text)
     lost = re.search(r"lost inside (\d+)", text)
     if not m or not lost:
         return [row(11, "worker killed under load", "", "", [], at_most=0)]

@@ -10,12 +10,12 @@
  *
  * SIGTERM ends it before its time; what was sent until then counts.
  *
- * Whoever kills a worker sends SIGUSR1 just afterwards: then the gap is measured that this made. SIGUSR2 marks a moment at which
- * nobody was killed, to compare with.
+ * Whoever kills a worker sends SIGUSR1 just before: then the gap is measured that this made, and what of it came after the kill.
+ * SIGUSR2 marks a moment at which nobody was killed, to compare with.
  *
  * Prints one line: datagrams sent, lost, duplicated; if all flows stood still for more than a millisecond, how
  * often, the median, the 99th percentile and the longest; and of the signals of either kind their number and, of the longest gap
- * of any flow around each of them, the same. Exits 0; the caller judges.
+ * of any flow around each of them, the same, once whole and once without what was before the signal. Exits 0; the caller judges.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,6 +48,7 @@ static double pauses[MAX_GAPS];		/* ms: of all flows */
 static struct moments {
 	double at[MAX_SIGNALS];
 	double around[MAX_SIGNALS];	/* ms: the longest gap of any flow around it */
+	double after[MAX_SIGNALS];	/* ms: and of them, what came after it */
 	volatile sig_atomic_t n;
 } kills, calms;				/* SIGUSR1, SIGUSR2 */
 static unsigned n_gaps, n_pauses;
@@ -251,9 +252,15 @@ spread(const char *name, unsigned n, double *ms)
 	       n ? ms[n - 1] : 0);
 }
 
-/* Print the longest gaps of any flow around these moments. */
+static double
+later(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/* Print the longest gaps of any flow around these moments; with after, their part behind it as well. */
 static void
-report_moments(const char *name, struct moments *m)
+report_moments(const char *name, struct moments *m, const char *after)
 {
 	unsigned first = 0;
 
@@ -261,14 +268,16 @@ report_moments(const char *name, struct moments *m)
 		while (first < n_gaps && gaps[first].to < m->at[s] - AROUND)
 			first++;
 		for (unsigned i = first; i < n_gaps && gaps[i].to < m->at[s] + 1; i++) {
-			double ms = (gaps[i].to - gaps[i].from) * 1000;
-
-			if (gaps[i].from < m->at[s] + AROUND && ms > m->around[s])
-				m->around[s] = ms;
+			if (gaps[i].from >= m->at[s] + AROUND)
+				continue;
+			m->around[s] = later(m->around[s], (gaps[i].to - gaps[i].from) * 1000);
+			m->after[s] = later(m->after[s], (gaps[i].to - later(gaps[i].from, m->at[s])) * 1000);
 		}
 	}
 	if (m->n > 0)
 		spread(name, (unsigned)m->n, m->around);
+	if (m->n > 0 && after)
+		spread(after, (unsigned)m->n, m->after);
 }
 
 static void
@@ -282,8 +291,8 @@ report(void)
 	}
 	printf("sent %u lost %u duplicated %u", total, lost, again);
 	spread("gaps", n_pauses, pauses);
-	report_moments("signals", &kills);
-	report_moments("calm", &calms);
+	report_moments("signals", &kills, "after");
+	report_moments("calm", &calms, NULL);
 	printf("\n");
 }
 

@@ -9,15 +9,16 @@ source "$(dirname "$0")/killing.sh"
 
 rounds=${1:-5} duration=${2:-6} rate=${3:-20000} flows=${4:-16}
 
-# note WHO - median and 99th percentile of the last flood, and those of the moments without a kill
+# note WHO - median, 99th percentile and longest of the last flood, after a kill, with what was before it, and without a kill
 note()
 {
-	local kill calm
+	local after kill calm
 
+	after=$(spread after)
 	kill=$(spread signals)
 	calm=$(spread calm)
 	[ -n "$kill" ]
-	echo "$1 $kill ${calm:-- - -}" | tee -a "$T/rounds"
+	echo "$1 $after $kill ${calm:-- - -}" | tee -a "$T/rounds"
 }
 
 # as_gateway - a storm across the gateway
@@ -63,11 +64,12 @@ table()
 		def said(values):
 		    return f'{statistics.median(values):.1f} ms ({min(values):.1f}-{max(values):.1f})' if values else 'not seen'
 		n = len(of('least', 1))
-		for what, kill, calm in ('median', 1, 4), ('p99', 2, 5):
-		    both = list(zip(of('gateway', kill), of('least', kill)))
+		for what, column in ('after, median', 1), ('after, p99', 2), ('whole, median', 4), ('whole, p99', 5):
+		    both = list(zip(of('gateway', column), of('least', column)))
 		    ratio = statistics.median(g / l for g, l in both)
-		    print(f'gap {what}: gateway {said(of("gateway", kill))}, least {said(of("least", kill))}, '
-		          f'{ratio:.2f} times as long; without a kill {said(of("gateway", calm))}; {n} rounds')
+		    print(f'gap {what}: gateway {said(of("gateway", column))}, least {said(of("least", column))}, '
+		          f'{ratio:.2f} times as long; {n} rounds')
+		print(f'without a kill: median {said(of("gateway", 7))}, p99 {said(of("gateway", 8))}')
 	END
 }
 

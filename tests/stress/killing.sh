@@ -24,7 +24,7 @@ rest_until()
 # concerns. Between two kills there is a moment for comparison, if the machine leaves time for one.
 kills()
 {
-	local killed=0 pids next=${EPOCHREALTIME/./} end=$((SECONDS + $1 - 1))
+	local killed=0 pid pids next=${EPOCHREALTIME/./} end=$((SECONDS + $1 - 1))
 
 	exec {silence}<> <(:)
 	while ((SECONDS < end)); do
@@ -34,8 +34,10 @@ kills()
 			kill -USR2 "$2"
 		fi
 		rest_until $((next += 200000)) || true
-		if [ ${#pids[@]} != 0 ] && kill -9 "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null; then
-			kill -USR1 "$2"
+		pid=${pids[RANDOM % (${#pids[@]} ? ${#pids[@]} : 1)]-}
+		if [ "$pid" ] && kill -0 "$pid" 2>/dev/null; then
+			kill -USR1 "$2" # before, lest the shell is kept waiting between the two
+			kill -9 "$pid" 2>/dev/null || true
 			killed=$((killed + 1))
 		fi
 	done
@@ -63,7 +65,7 @@ flood_killed()
 	echo "$killed $(($(turned_away) - full))"
 }
 
-# spread NAME - median, 99th percentile and longest of what the flood calls so: signals (kills) or calm
+# spread NAME - median, 99th percentile and longest of what the flood calls so: signals (kills), after (a kill) or calm
 spread()
 {
 	sed -nE "s/.* $1 [0-9]+ median ([0-9.]+) p99 ([0-9.]+) longest ([0-9.]+) ms.*/\1 \2 \3/p" "$T/flood"

@@ -3,7 +3,7 @@
 #
 # Numbered datagrams of 16 subscribers, or FLOWS, cross the gateway while its workers are killed at random moments. Packets wait in
 # the queue, what a worker had in hand its successor finds, so all arrive; one may arrive twice when death came between
-# its write and the note of it. Prints what arrived, how many were killed, and how long a flow stood still around each
+# its write and the note of it. Prints what arrived, how many were killed, and how long a flow stood still after each
 # kill, beside what is promised, and around moments without a kill. On a machine that is busy otherwise that says little, so
 # only a loss is a failure. And only a loss inside: what a full queue turned away, which the device counts, is too much for
 # the machine, and is said.
@@ -22,8 +22,10 @@ storm()
 	lost=$((lost > full ? lost - full : 0))
 	{
 		echo "storm: $killed killed, ${out%% gaps*}; lost inside $lost, turned away by a full queue $full; replayed $(counter replayed_packets), handed over $(counter handed_over)"
-		spread signals | (read -r median p99 longest && echo "a flow stood still around $killed kills: median $median ms" \
+		spread after | (read -r median p99 longest && echo "after $killed kills a flow stood still: median $median ms" \
 			"(promised below 2), p99 $p99 ms (promised below 10), longest $longest ms")
+		spread signals | (read -r median p99 longest && echo "with what was before the kill: median $median ms," \
+			"p99 $p99 ms, longest $longest ms")
 		spread calm | (read -r median p99 longest && echo "and around moments without a kill: median $median ms," \
 			"p99 $p99 ms, longest $longest ms") || true # a busy machine leaves no such moment
 	} >"$T/storm"

@@ -130,10 +130,10 @@ storm()
 	part "5 packets lost inside, $rate/s, a kill each 200 ms, $seconds s" 0 storm \
 		's/^storm: (.* killed), .*lost inside ([0-9]+), .*full queue ([0-9]+).*/\2; overflow of the queue \3; \1/p' \
 		env B="$built" tests/stress/storm.sh "$seconds" "$rate"
-	pace=$(sed -nE 's/.* kills: median ([0-9.]+) ms.*, p99 ([0-9.]+) ms.*/\1 \2/p' "$log/storm")
-	time_row '5 a flow stands still around a SIGKILL, median' 2 "${pace% *}" ms
-	time_row '5 a flow stands still around a SIGKILL, p99' 10 "${pace#* }" ms
-	part '5 the same, beside the least that any program takes here' '' gap 's/^gap (.*); without.*/\1/p' \
+	pace=$(sed -nE 's/^after .* median ([0-9.]+) ms.*, p99 ([0-9.]+) ms.*/\1 \2/p' "$log/storm")
+	time_row '5 a flow stands still after a SIGKILL, median' 2 "${pace% *}" ms
+	time_row '5 a flow stands still after a SIGKILL, p99' 10 "${pace#* }" ms
+	part '5 the same, beside the least that any program takes here' '' gap 's/^gap (after.*)/\1/p' \
 		env B="$built" tests/stress/gap.sh "$(pick 10 2)"
 }
 
