@@ -5,6 +5,9 @@
  * descriptor is one more event source of ours. The exposition is written piece by piece into the room MHD has, so
  * a slow reader costs its connection's buffer and no more.
  *
+ * MHD reads once for each event. Of a peer that sent a part of a request and closed before it was let in, it learns the
+ * end only when the connection's time is over, so that time is short.
+ *
  * Must never: start a thread; hold a whole exposition in memory; read a request's body.
  */
 #include <errno.h>
@@ -16,7 +19,7 @@
 #include "ctl/http.h"
 
 #define CONNECTIONS 32			/* per listener */
-#define TIMEOUT_SECONDS 15
+#define TIMEOUT_SECONDS 5		/* without a byte in either direction */
 #define MEMORY (16 * 1024)		/* per connection: headers and what is being sent */
 #define BLOCK 8192			/* of an exposition, rendered at once */
 
