@@ -28,14 +28,14 @@
 #include "shm/counters.h"
 
 #define LAYOUT_MAGIC UINT64_C(0x4c425434364e4154)
-#define LAYOUT_VERSION 6
+#define LAYOUT_VERSION 7
 #define LAYOUT_DIALECT 1		/* of layout_shape: raised when a state, a flag or a protocol changes its meaning */
 #define LAYOUT_PAGE 4096
 #define LAYOUT_BLOCKS 1024		/* of 64 ports, per pool address */
 #define LAYOUT_BLOCK_PORTS 64
 #define LAYOUT_MAX_SHARDS 64
 #define LAYOUT_RING_SLOTS 128		/* packets a worker may hand to another before that one looks */
-#define LAYOUT_BATCH 64			/* packets a worker reads before it writes */
+#define LAYOUT_BATCH 128		/* packets a worker reads before it writes */
 /*
  * Free bytes before a packet in a buffer, for the longest header growth: an ICMPv4 error about a packet (28), which goes
  * to a pool address and so is translated, outside (20) and inside (20).

@@ -48,12 +48,15 @@
 #define HERITAGE_IMAGE 97		/* worker: the image, O_RDONLY; ctl: 97 + 2 t */
 #define HERITAGE_OLD 98			/* worker, with old_size: the region before, O_RDONLY */
 
+#define HERITAGE_BIRTH 2		/* raised when what is said by them changes its meaning */
+
 /*
- * Two builds with the same number lay out what they share in the same way. `nat64-worker --kin NUMBER`, and nat64-ctld
- * likewise, exits with 0 when it is its own; a newer nat64d asks before it takes over (supervisor/upgrade.c).
+ * Two builds with the same number lay out what they share in the same way, and say the same at a birth. `nat64-worker
+ * --kin NUMBER`, and nat64-ctld likewise, exits with 0 when it is its own; a newer nat64d asks before it takes over
+ * (supervisor/upgrade.c).
  */
-#define HERITAGE_KIN (((LAYOUT_VERSION * UINT64_C(16777619) + sizeof(struct heritage)) * 16777619 + \
-		       sizeof(struct image)) * 16777619 + sizeof(struct status))
+#define HERITAGE_KIN ((((LAYOUT_VERSION * UINT64_C(16777619) + sizeof(struct heritage)) * 16777619 + \
+			sizeof(struct image)) * 16777619 + sizeof(struct status)) * 16777619 + HERITAGE_BIRTH)
 
 enum heritage_kind { HERITAGE_WORKER = 1, HERITAGE_CTL };
 

@@ -94,10 +94,11 @@ static const int queues[NAT64_N_SIDES] = { HERITAGE_QUEUE, HERITAGE_QUEUE };
 static int
 open_device(void **state)
 {
-	int queue[2];
+	int queue[2], room_for_all = 212992;	/* what a socket has anyway is doubled when it is asked for */
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, queue), 0);
+	assert_int_equal(setsockopt(queue[0], SOL_SOCKET, SO_SNDBUF, &room_for_all, sizeof(room_for_all)), 0);
 	device = fcntl(queue[1], F_DUPFD, 100);
 	close(queue[1]);
 	if (queue[0] != HERITAGE_QUEUE) {
@@ -379,6 +380,7 @@ bare(void **state)
 static void
 large(void **state)
 {
+	const unsigned most = 65000 / 1460;
 	bool known[LAYOUT_BATCH];
 
 	(void)state;
@@ -387,7 +389,7 @@ large(void **state)
 		length[i] = make(room[i] + LAYOUT_HEADROOM, 2, i, 1460, 0, 0);
 		known[i] = true;
 	}
-	assert_int_equal(send_all(LAYOUT_BATCH, known), 2);
+	assert_int_equal(send_all(LAYOUT_BATCH, known), (LAYOUT_BATCH + most - 1) / most);
 }
 
 /* The device refuses: down, or gone. */
