@@ -198,7 +198,7 @@ static void
 check_cell(const struct look *k, uint32_t cell, uint32_t value)
 {
 	const struct shard *s = k->s;
-	uint32_t slot = (value & INDEX_NUMBER) - 1, bucket = cell / INDEX_BUCKET, mask = s->l->index_buckets - 1;
+	uint32_t slot = (value & INDEX_NUMBER) - 1, bucket = cell / INDEX_BUCKET, buckets = s->l->index_buckets;
 	uint64_t hash;
 
 	if (slot >= s->l->slots || !record_live(s, slot)) {
@@ -210,8 +210,8 @@ check_cell(const struct look *k, uint32_t cell, uint32_t value)
 		return;
 	}
 	hash = hash_of(k, &s->records[slot]);
-	if (index_value(hash, slot) != value || (((uint32_t)hash & mask) != bucket &&
-						 ((uint32_t)(hash >> 32) & mask) != bucket))
+	if (index_value(hash, slot) != value ||
+	    (index_first(buckets, hash) != bucket && index_second(buckets, hash) != bucket))
 		violation(k, AUDIT_index, slot);
 	if (free_port(s, slot))
 		violation(k, AUDIT_state, slot);

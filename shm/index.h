@@ -16,6 +16,7 @@
 #endif
 
 #define INDEX_BUCKET 16
+#define INDEX_FILL 10			/* cells of a bucket that are used when as much is in the index as it was made for */
 #define INDEX_NUMBER UINT32_C(0x00ffffff)
 
 struct index_walk {
@@ -50,13 +51,36 @@ index_match(const uint32_t *cell, uint32_t tag)
 #endif
 }
 
-/* Start looking for what hash may stand for in an index of `buckets` (a power of two) buckets. */
+/* How many buckets an index for so many entries has: any number from 1 on. */
+static inline uint32_t
+index_buckets(uint32_t entries)
+{
+	return entries / INDEX_FILL + 1;
+}
+
+/*
+ * The two buckets of a hash, of `buckets`. Which one is said by the highest of 32 bits, so these end below the tag, and
+ * the two have none in common: no index has more than 2^21 buckets.
+ */
+static inline uint32_t
+index_first(uint32_t buckets, uint64_t hash)
+{
+	return (uint32_t)((hash & UINT32_MAX) * buckets >> 32);
+}
+
+static inline uint32_t
+index_second(uint32_t buckets, uint64_t hash)
+{
+	return (uint32_t)((hash >> 24 & UINT32_MAX) * buckets >> 32);
+}
+
+/* Start looking for what hash may stand for. */
 static inline struct index_walk
 index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash)
 {
 	struct index_walk w = {
-		.bucket = cells + (size_t)((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET,
-		.second = cells + (size_t)((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET,
+		.bucket = cells + (size_t)index_first(buckets, hash) * INDEX_BUCKET,
+		.second = cells + (size_t)index_second(buckets, hash) * INDEX_BUCKET,
 		.tag = index_tag(hash),
 	};
 
@@ -68,8 +92,8 @@ index_begin(const uint32_t *cells, uint32_t buckets, uint64_t hash)
 static inline void
 index_prefetch(const uint32_t *cells, uint32_t buckets, uint64_t hash)
 {
-	__builtin_prefetch(cells + (size_t)((uint32_t)hash & (buckets - 1)) * INDEX_BUCKET);
-	__builtin_prefetch(cells + (size_t)((uint32_t)(hash >> 32) & (buckets - 1)) * INDEX_BUCKET);
+	__builtin_prefetch(cells + (size_t)index_first(buckets, hash) * INDEX_BUCKET);
+	__builtin_prefetch(cells + (size_t)index_second(buckets, hash) * INDEX_BUCKET);
 }
 
 /* The next candidate's number, or -1. At most 32 in all, and none twice unless it stands in two cells. */

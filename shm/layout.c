@@ -7,6 +7,7 @@
  */
 #include "shm/foreign.h"
 #include "shm/hash.h"
+#include "shm/index.h"
 #include "shm/kept.h"
 #include "shm/kin.h"
 #include "shm/subscriber.h"
@@ -152,9 +153,8 @@ layout_plan(struct layout *l, const struct layout_geometry *g)
 
 	/* As many as there can be bindings: each may be of another subscriber. */
 	l->shard_subscribers = (l->pool_slots < g->shard_sessions ? l->pool_slots : g->shard_sessions) + CONFIG_MAX_STATICS;
-	l->index_buckets = power_of_two_from(l->shard_subscribers / 8);
-	l->subscriber_buckets = power_of_two_from(l->shard_subscribers / 10);
-	l->session_buckets = power_of_two_from(g->shard_sessions / 8 < 4 ? 4 : g->shard_sessions / 8);
+	l->index_buckets = l->subscriber_buckets = index_buckets(l->shard_subscribers);
+	l->session_buckets = index_buckets(g->shard_sessions);
 	l->buffer_size = g->offload ? LAYOUT_GSO_MAX : g->packet_size;
 	l->buffer_stride = stride(l->buffer_size);
 	l->kept_stride = stride(g->packet_size);

@@ -196,7 +196,7 @@ struct layout {
 	uint32_t blocks_per_shard, ports_per_shard;	/* of one address (and protocol) */
 	uint32_t pool_slots, slots;	/* of a shard: without and with the static ones; below 2^24 */
 	uint32_t shard_subscribers;	/* of one shard that can have a binding */
-	uint32_t index_buckets, session_buckets, subscriber_buckets;	/* powers of two */
+	uint32_t index_buckets, session_buckets, subscriber_buckets;
 	uint32_t buffer_size;		/* the largest packet in a buffer or a ring */
 	uint32_t buffer_stride;		/* bytes of one packet buffer or ring slot */
 	uint32_t kept_stride;		/* bytes of the place of a kept packet, which stands for itself */
