@@ -271,18 +271,26 @@ nft_meta_is(struct nlmsghdr *m, enum nft_meta_keys key, const void *value, size_
 	nft_is(m, value, size);
 }
 
-/* Go on only with packets to an address of this host, as its routing knows them now. */
+/*
+ * Go on only with packets that this host would take for its own, as its routing knows now: to one of its addresses, or to
+ * the broadcast address of a network it is in, which every service that takes datagrams hears.
+ */
 static void
 nft_local(struct nlmsghdr *m)
 {
-	const uint32_t local = RTN_LOCAL;
+	const uint32_t first = RTN_LOCAL, last = RTN_BROADCAST;	/* nothing else lies between them */
 	struct nft_expression e = nft_expression_begin(m, "fib");
 
 	nft_put_u32(m, NFTA_FIB_DREG, NFT_REG_1);
 	nft_put_u32(m, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
 	nft_put_u32(m, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
 	nft_expression_end(m, &e);
-	nft_is(m, &local, sizeof(local));
+	e = nft_expression_begin(m, "range");
+	nft_put_u32(m, NFTA_RANGE_SREG, NFT_REG_1);
+	nft_put_u32(m, NFTA_RANGE_OP, NFT_RANGE_EQ);
+	nft_value(m, NFTA_RANGE_FROM_DATA, &first, sizeof(first));
+	nft_value(m, NFTA_RANGE_TO_DATA, &last, sizeof(last));
+	nft_expression_end(m, &e);
 }
 
 /* Go on only with packets whose address that begins at this offset of the IP header is not in the set. */

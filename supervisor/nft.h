@@ -37,7 +37,8 @@ void nft_chain(struct nft *n, const char *chain);
 /* The chain drops packets of this family from this device whose source is not in the set, and counts them. */
 void nft_drop(struct nft *n, const char *chain, unsigned index, unsigned family, const char *set, const char *counter);
 
-/* The chain drops IPv4 from this device to an address of this host that is not in the set, and counts it. */
+/* The chain drops IPv4 from this device to an address of this host, or a broadcast address of a network it is in, unless the
+ * set has it; and counts it. */
 void nft_drop_local4(struct nft *n, const char *chain, unsigned index, const char *set, const char *counter);
 
 /* Do it. Returns 0; or -errno and nothing has changed. */

@@ -93,8 +93,9 @@ own_address()
 	silent c000:201
 	ns gateway ip addr add 192.0.2.77/32 dev lo
 	silent 192.0.2.77
-	[ "$(guard_counter to_host4)" = 3 ]
-	wait_for 3 own_told 3
+	silent 192.0.2.3 # broadcast, which every socket of the gateway hears
+	[ "$(guard_counter to_host4)" = 4 ]
+	wait_for 3 own_told 4
 	config 'allow = 192.0.2.77/32'
 	ctl reload
 	answers 192.0.2.77 5
