@@ -11,7 +11,15 @@
 
 #define NET4(a, b, c, d, len) { (uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d), len }
 
+/* The longer before the shorter, so that the first that holds an address is its longest match. */
 static const struct addr_special special[] = {
+	{ NET4(0, 0, 0, 0, 32), "this host on this network", true },
+	{ NET4(192, 0, 0, 8, 32), "IPv4 dummy address (RFC 7600)", true },
+	{ NET4(192, 0, 0, 170, 32), "NAT64/DNS64 discovery (RFC 7050)", true },
+	{ NET4(192, 0, 0, 171, 32), "NAT64/DNS64 discovery (RFC 7050)", true },
+	{ NET4(192, 88, 99, 2, 32), "6a44 relay anycast (RFC 6751)", true },
+	{ NET4(255, 255, 255, 255, 32), "limited broadcast", true },
+	{ NET4(192, 0, 0, 0, 29), "IPv4 service continuity (RFC 7335)", true },
 	{ NET4(0, 0, 0, 0, 8), "this network", true },
 	{ NET4(10, 0, 0, 0, 8), "private use (RFC 1918)", true },
 	{ NET4(100, 64, 0, 0, 10), "shared address space (RFC 6598)", true },
@@ -81,10 +89,11 @@ addr_special_all(unsigned *n)
 bool
 addr_illegal_source6(const struct ip6 *addr)
 {
-	static const struct ip6 zero, mapped = { { [10] = 0xff, 0xff } };
+	static const struct ip6 zero, mapped = { { [10] = 0xff, 0xff } }, dummy = { { 1, [7] = 1 } };
 
 	return addr->b[0] == 0xff || (addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80) ||
-	       (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1) || memcmp(addr->b, mapped.b, 12) == 0;
+	       (memcmp(addr->b, zero.b, 15) == 0 && addr->b[15] <= 1) || memcmp(addr->b, mapped.b, 12) == 0 ||
+	       memcmp(addr->b, dummy.b, 8) == 0;
 }
 
 bool

@@ -43,7 +43,7 @@ bool addr_in_net4(uint32_t addr, const struct net4 *net);
 struct ip6 addr_mask6(const struct ip6 *addr, unsigned len);
 
 /*
- * The entry of the IANA IPv4 special-purpose registry (RFC 6890 and its successors, plus multicast and
+ * The longest entry of the IANA IPv4 special-purpose registry (RFC 6890 and its successors, plus multicast and
  * the former class E) that holds addr and is not globally reachable, or NULL for an ordinary address.
  * The caller may print name; nothing is owned.
  */
@@ -56,7 +56,10 @@ const struct addr_special *addr_special4(uint32_t addr);
 /* All entries, *n of them. */
 const struct addr_special *addr_special_all(unsigned *n);
 
-/* Is this an IPv6 source that no forwarded packet may carry: unspecified, loopback, link-local, multicast, IPv4-mapped? */
+/*
+ * Is this an IPv6 source that no forwarded packet may carry: unspecified, loopback, link-local, multicast, IPv4-mapped, or of
+ * the dummy prefix (RFC 9780)?
+ */
 bool addr_illegal_source6(const struct ip6 *addr);
 /* Is this an IPv4 source that no packet on a wire may carry: 0/8, 127/8, multicast, class E, broadcast? */
 bool addr_illegal_source4(uint32_t addr);

@@ -23,7 +23,10 @@ SPECIAL = {  # RFC 6890 and successors: not globally reachable; True: not to be 
     "0.0.0.0/8": True, "10.0.0.0/8": True, "100.64.0.0/10": True, "127.0.0.0/8": True, "169.254.0.0/16": True,
     "172.16.0.0/12": True, "192.0.0.0/24": True, "192.0.2.0/24": False, "192.88.99.0/24": True, "192.168.0.0/16": True,
     "198.18.0.0/15": True, "198.51.100.0/24": False, "203.0.113.0/24": False, "224.0.0.0/4": True, "240.0.0.0/4": True,
+    "0.0.0.0/32": True, "192.0.0.0/29": True, "192.0.0.8/32": True, "192.0.0.170/32": True, "192.0.0.171/32": True,
+    "192.88.99.2/32": True, "255.255.255.255/32": True,
 }
+DUMMY = ipaddress.IPv6Network("100:0:0:1::/64")  # RFC 9780
 REACHABLE = ("192.0.0.9/32", "192.0.0.10/32")
 CONTROL = 0xc0  # precedence 6, internetwork control (RFC 1812 section 4.3.2.5)
 PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)  # RFC 1191 section 7.1
@@ -562,7 +565,7 @@ class Reference:
 
     def check_source6(self, p, about=None):
         a = ipaddress.IPv6Address(p.src)
-        if a.is_multicast or a.is_unspecified or a.is_loopback or a.is_link_local or self.prefix_of(p.src)[0]:
+        if a.is_multicast or a.is_unspecified or a.is_loopback or a.is_link_local or a in DUMMY or self.prefix_of(p.src)[0]:
             raise DROP
         if not self.served(about or p.src):
             raise DROP

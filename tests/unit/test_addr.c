@@ -123,6 +123,20 @@ one_address(uint32_t a)
 	}
 }
 
+/* The longest entry of the table that holds an address. */
+static const struct addr_special *
+longest_at(uint32_t a)
+{
+	const struct addr_special *best = NULL, *all;
+	unsigned n;
+
+	all = addr_special_all(&n);
+	for (unsigned i = 0; i < n; i++)
+		if (addr_in_net4(a, &all[i].net) && (!best || all[i].net.len > best->net.len))
+			best = &all[i];
+	return best;
+}
+
 static void
 registry(void **state)
 {
@@ -139,14 +153,18 @@ registry(void **state)
 	for (uint64_t a = 0; a <= UINT32_MAX; a += 4093)
 		one_address((uint32_t)a);
 	assert_ptr_equal(addr_special_all(&n)->name, addr_special_all(&n)->name);
-	assert_int_equal(n, 15);
+	assert_int_equal(n, 22);
+	for (unsigned i = 0; i < n; i++)
+		assert_ptr_equal(addr_special4(addr_special_all(&n)[i].net.addr), longest_at(addr_special_all(&n)[i].net.addr));
 }
 
 static void
 illegal_sources(void **state)
 {
-	static const char *const bad6[] = { "::", "::1", "ff00::", "ff02::1", "ff0e::1", "ffff::", "fe80::1", "febf::1" };
-	static const char *const good6[] = { "::2", "::1:0", "1::1", "2001:db8::1", "fec0::1", "fe7f::1", "fd00::1", "100::1" };
+	static const char *const bad6[] = { "::", "::1", "ff00::", "ff02::1", "ff0e::1", "ffff::", "fe80::1", "febf::1",
+						"100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff" };
+	static const char *const good6[] = { "::2", "::1:0", "1::1", "2001:db8::1", "fec0::1", "fe7f::1", "fd00::1", "100::1",
+						 "100:0:0:2::", "100::ffff:ffff:ffff:ffff" };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(bad6) / sizeof(bad6[0]); i++) {

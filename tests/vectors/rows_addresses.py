@@ -130,7 +130,7 @@ def allowed(ip4, prefix):
 def neighbours(net):
     """First and last inside; before and behind, where those are ordinary addresses."""
     special = [ipaddress.IPv4Network(n) for n in DENIED]
-    inside = [net[0] + 1 if net[0] == ipaddress.IPv4Address(0) else net[0], net[-1]]
+    inside = [net[0], net[-1]]
     outside = [a for a in (int(net[0]) - 1, int(net[-1]) + 1) if 0 < a < 2 ** 32]
     outside = [ipaddress.IPv4Address(a) for a in outside]
     return inside, [a for a in outside if not any(a in s for s in special)]
@@ -149,7 +149,7 @@ row("globally reachable exceptions inside 192.0.0.0/24", "RFC 6890",
 
 
 # Entries of the IANA registry that lie within another one, and those that are globally reachable and so are not refused.
-WITHIN = ["192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/32", "192.0.0.171/32", "192.88.99.2/32", "255.255.255.255/32"]
+WITHIN = ["0.0.0.0/32", "192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/32", "192.0.0.171/32", "192.88.99.2/32", "255.255.255.255/32"]
 REACHABLE = ["192.0.0.9/32", "192.0.0.10/32", "192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24"]
 for length, prefix in PREFIXES.items():
     for text in WITHIN + REACHABLE:
@@ -163,8 +163,8 @@ for length, prefix in PREFIXES.items():
 
 # The IANA IPv6 registry as sources: first and last address of each entry. What can be no host's address is refused whatever
 # `source` says; the others are sources like any, which the operator names or not.
-NO_SOURCE = ["::/128", "::1/128", "::ffff:0:0/96", "fe80::/10", "ff00::/8"]
-SOURCES = ["64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128",
+NO_SOURCE = ["::/128", "::1/128", "::ffff:0:0/96", "100:0:0:1::/64", "fe80::/10", "ff00::/8"]
+SOURCES = ["64:ff9b:1::/48", "100::/64", "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128",
            "2001:2::/48", "2001:3::/32", "2001:4:112::/48", "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32",
            "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7"]
 for text in NO_SOURCE + SOURCES:
@@ -226,3 +226,21 @@ row("wkp-strict beside another prefix: only the well-known one is guarded", "RFC
     send(in6(dst="10.1.2.3") / UDP(sport=5000, dport=53), "destination_denied",
          v6(embed(POOL, LOCAL), A) / error6(1, 1, in6(dst="10.1.2.3") / UDP(sport=5000, dport=53))),
     config=[f"prefix = {LOCAL}", f"prefix = {PREFIX}", "allow = 10.0.0.0/8"])
+
+# The registry's entries within others are entries, too: who allows the wider one has not allowed these.
+for wide, narrow in [("0.0.0.0/8", "0.0.0.0"), ("192.0.0.0/24", "192.0.0.1"), ("192.0.0.0/24", "192.0.0.8"),
+                     ("192.0.0.0/24", "192.0.0.170"), ("192.0.0.0/24", "192.0.0.171"), ("192.88.99.0/24", "192.88.99.2"),
+                     ("240.0.0.0/4", "255.255.255.255")]:
+    row(f"{narrow} is not allowed with {wide}, but by itself", "RFC 6890", fate(narrow, "destination_denied", LOCAL),
+        fate(str(ipaddress.IPv4Network(wide)[64]), "translated", LOCAL), reload(f"prefix = {LOCAL}", f"allow = {narrow}/32"),
+        fate(narrow, "translated", LOCAL), config=[f"prefix = {LOCAL}", f"allow = {wide}"])
+
+# An alias, by the bits that RFC 6052 section 2.2 has ignored, is denied as what it stands for.
+for length, prefix in PREFIXES.items():
+    for u, suffix in [(0xff, 0), (0, 1), (0x5a, 1)] if length < 96 else []:
+        for dst, verdict in [("169.254.169.254", "destination_denied"), ("8.8.8.8", "translated")]:
+            packet = in6(dst=with_bits(embed(dst, prefix), u, suffix)) / UDP(sport=5000, dport=53)
+            row(f"{dst} in a /{length}, u octet {u:#x}, suffix {suffix}", "RFC 6052 2.2",
+                send(packet, verdict, v6(embed(POOL, prefix), A) / error6(1, 1, packet)) if verdict != "translated" else
+                send(packet, verdict, lambda p: out4(dst="8.8.8.8") / UDP(sport=p.a, dport=53), learn="a"),
+                config=f"prefix = {prefix}")
