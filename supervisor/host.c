@@ -53,15 +53,16 @@ host_problem(const struct host_side *h, uint32_t line, const char *key, const ch
 	problem_add(h->problems, line ? line : lines->section, where, "%s", what);	/* without a line: a default */
 }
 
-/* An address of the host that the tenant claims. */
+/* An address of the host that the tenant claims; cure: what to do about it. */
 static void
-host_claimed(const struct host_side *h, uint32_t line, const char *key, const char *address, unsigned index)
+host_claimed(const struct host_side *h, uint32_t line, const char *key, const char *address, unsigned index,
+	     const char *cure)
 {
 	char device[IF_NAMESIZE] = "?", what[256];
 
 	if_indextoname(index, device);
-	snprintf(what, sizeof(what), "%s is this host's own address on %s%s%s; take it out of the %s, or off the interface",
-		 address, device, *h->netns ? " in the network namespace " : "", h->netns, key);
+	snprintf(what, sizeof(what), "%s is this host's own address on %s%s%s; %s", address, device,
+		 *h->netns ? " in the network namespace " : "", h->netns, cure);
 	host_problem(h, line, key, what);
 }
 
@@ -85,10 +86,15 @@ host_address(const struct rtnl_net *address, unsigned index, void *user)
 		address_print_ip6(text, &ip6);
 	for (uint32_t i = 0; i < tenant->pool.n && h->ip4; i++)
 		if (ip4 >= tenant->pool.item[i].first && ip4 <= tenant->pool.item[i].last)
-			host_claimed(h, h->config->lines.tenant[h->t].pool[i], "pool", text, index);
+			host_claimed(h, h->config->lines.tenant[h->t].pool[i], "pool", text, index,
+				     "take it out of the pool, or off the interface");
+	if (h->ip4 && ip4 == tenant->router4 && h->config->lines.tenant[h->t].router4)
+		host_claimed(h, h->config->lines.tenant[h->t].router4, "router4", text, index,
+			     "the kernel takes no packet with it from a device; leave the key out for the first pool address");
 	for (uint32_t i = 0; i < tenant->prefix.n && !h->ip4; i++)
 		if (addr_in_net6(&ip6, &tenant->prefix.item[i]))
-			host_claimed(h, h->config->lines.tenant[h->t].prefix[i], "prefix", text, index);
+			host_claimed(h, h->config->lines.tenant[h->t].prefix[i], "prefix", text, index,
+				     "take it out of the prefix, or off the interface");
 }
 
 struct host_device {

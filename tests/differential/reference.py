@@ -581,6 +581,7 @@ class Reference:
             return True
         reachable = any(a in ipaddress.IPv4Network(n) for n in REACHABLE)
         rules = [(ipaddress.IPv4Network(n).prefixlen, 0) for n in SPECIAL if a in ipaddress.IPv4Network(n) and not reachable]
+        rules += [(32, 0)] if four == self.config.router4 else []
         rules += [(n.prefixlen, 1) for n in self.config.allow if a in n]
         rules += [(n.prefixlen, 0) for n in self.config.deny if a in n]
         return bool(rules) and max(rules)[1] == 0

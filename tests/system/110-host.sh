@@ -80,6 +80,12 @@ pool_overlaps()
 	fails 192.0.2.1 "$B/nat64d" -c "$T/overlap.ini"
 }
 
+router_overlaps()
+{
+	echo 'router4 = 192.0.2.1' | cat "$T/nat64.ini" - >"$T/overlap.ini"
+	fails 'router4.*192.0.2.1' "$B/nat64d" -c "$T/overlap.ini"
+}
+
 no_root()
 {
 	mkdir -p "$T/bin"
@@ -136,6 +142,7 @@ check 'SIGTERM ends with status 0' status TERM
 check 'SIGINT ends with status 0' status INT
 check 'device name in use' name_in_use
 check 'pool holds an address of the host' pool_overlaps
+check 'router4 is an address of the host' router_overlaps
 check 'not root' no_root
 check 'no /dev/net/tun' no_tun
 check 'no worker program' no_worker

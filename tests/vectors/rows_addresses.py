@@ -244,3 +244,15 @@ for length, prefix in PREFIXES.items():
                 send(packet, verdict, v6(embed(POOL, prefix), A) / error6(1, 1, packet)) if verdict != "translated" else
                 send(packet, verdict, lambda p: out4(dst="8.8.8.8") / UDP(sport=p.a, dport=53), learn="a"),
                 config=f"prefix = {prefix}")
+
+# The gateway's own address where it is not one of the pool: what is sent there would come back by the default route.
+for length, prefix in PREFIXES.items():
+    def own(verdict, prefix=prefix):
+        packet = in6(dst=embed("9.9.9.9", prefix)) / UDP(sport=5000, dport=53)
+        return send(packet, verdict, v6(embed("9.9.9.9", prefix), A) / error6(1, 1, packet)) if verdict != "translated" else \
+            send(packet, verdict, lambda p: out4(dst="9.9.9.9") / UDP(sport=p.a, dport=53), learn="a")
+    row(f"router4 in a /{length}", "RFC 6890", own("destination_denied"),
+        reload("router4 = 9.9.9.9", f"prefix = {prefix}", "allow = 9.0.0.0/8"), own("destination_denied"),
+        reload("router4 = 9.9.9.9", f"prefix = {prefix}", "allow = 9.9.9.9/32"), own("translated"),
+        count(bindings=1),
+        config=["router4 = 9.9.9.9", f"prefix = {prefix}"])

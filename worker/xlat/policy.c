@@ -2,8 +2,9 @@
  * policy.c - who may talk to whom
  *
  * An embedded IPv4 address is decoded by the length of its prefix before it is judged, so that every spelling of
- * 169.254.169.254 meets the same rule. Special-purpose destinations are denied unless the configuration allows them;
- * of the networks that hold an address the longest wins, and allow wins a tie.
+ * 169.254.169.254 meets the same rule. Special-purpose destinations are denied unless the configuration allows them, and so is
+ * router4 where it is not one of the pool: no route leads there but the one that brings the packet back. Of the networks that
+ * hold an address the longest wins, and allow wins a tie.
  * Must never: judge an address by its IPv6 spelling; let an empty list mean everybody.
  */
 #include "shm/hash.h"
@@ -58,7 +59,7 @@ order_prefixes(struct nat64 *n)
 		n->source[i] = compile(&c->source.item[i]);
 }
 
-/* Every first octet that a denied, allowed or special network reaches into asks for a closer look. */
+/* Every first octet that a denied or special network reaches into asks for a closer look. */
 static void
 mark(struct nat64 *n, const struct net4 *net)
 {
@@ -81,6 +82,8 @@ policy_configure(struct nat64 *n)
 		mark(n, &special[i].net);
 	for (uint32_t i = 0; i < c->deny.n; i++)
 		mark(n, &c->deny.item[i]);
+	if (pool_address(n->header, c->router4) == POOL_NONE)
+		mark(n, &(struct net4) { c->router4, 32 });
 	memset(n->static_port, 0, sizeof(n->static_port));
 	for (uint32_t i = 0; i < c->static_.n; i++)
 		n->static_port[c->static_.item[i].port4 / 64] |= UINT64_C(1) << c->static_.item[i].port4 % 64;
@@ -152,6 +155,8 @@ policy_destination4(const struct nat64 *n, uint32_t ip4, uint8_t via)
 	deny = longest(c->deny.item, c->deny.n, ip4);
 	if (special && special->net.len > deny)
 		deny = special->net.len;
+	if (ip4 == c->router4)
+		deny = 32;
 	return deny > allow ? NAT64_destination_denied : NAT64_translated;
 }
 
