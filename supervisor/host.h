@@ -14,7 +14,8 @@ unsigned host_check(const struct config *config, const char *file, const char *w
 
 /*
  * Is anything that config claims this host's own: an address of a pool, in a prefix, router4, or a device that a tenant
- * is to make? Adds to problems. before is what is in force, with the same numbers, and its tenants have their devices; NULL: nothing is.
+ * is to make? Adds to problems. before is what is in force, with the same numbers, and its tenants have their devices;
+ * NULL: nothing is.
  */
 void host_config(const struct config *config, const struct config *before, struct problem_list *problems);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""attack.py KIND SERVER RATE SECONDS [ADDRESS PORT] - packets that nobody wants, RATE a second; prints how many were sent
+"""attack.py KIND SERVER RATE SECONDS [ADDRESS PORT] - packets that nobody wants, RATE a second; prints how many left
 
 SERVER is an IPv4 address behind the gateway, reached under 64:ff9b::/96; the pool is 198.51.100.8/29. From the IPv6 side all of
 it comes from one /64, 2001:db8:1ff:ffff::/64, from the IPv4 side from all over 198.18.0.0/15. KIND is one of these functions:
@@ -125,7 +125,7 @@ def main(kind, _, rate, seconds, *victim):
     family = make(0)[0] >> 4
     s = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     ready = [make(n) for n in range(min(30000, int(rate * end)))]
-    begun, n = time.monotonic(), 0
+    begun, n, sent = time.monotonic(), 0, 0
     while (now := time.monotonic() - begun) < end:
         due = int(now * rate)
         for _ in range(min(due - n, 100)):
@@ -133,11 +133,12 @@ def main(kind, _, rate, seconds, *victim):
             n += 1
             try:
                 s.sendto(packet, (str(ipaddress.ip_address(packet[24:40] if family == 6 else packet[16:20])), 0))
+                sent += 1
             except OSError:  # no room, or what the host itself does not like
                 continue
         if due <= n:
             time.sleep(0.001)
-    print(n)
+    print(sent)
 
 
 main(*sys.argv[1:])
