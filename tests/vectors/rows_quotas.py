@@ -129,6 +129,9 @@ row("ports run short, and nothing is kept for others", "RFC 6888 REQ-11",
 row("ports run short: who has his share may not take more", "RFC 6888 REQ-11",
     *opened(270), *opened(275, src=B), refused(udp6(7), "bindings_share"), refused(udp6(7, src=B), "bindings_share", B),
     *opened(95, src="2001:db8:3::1"), refused(udp6(7), "ports_exhausted"), config=SHORT)
+row("ports run short: who has a port less than his share may take one, and no more", "RFC 6888 REQ-11",
+    *opened(212, src=B), *opened(333), refused(udp6(7), "bindings_share"),      # 96 of 640 are kept, a third is a share
+    open_udp("b", src=B, sport=7), refused(udp6(8, src=B), "bindings_share", B), count(bindings=546), config=SHORT)
 row("ports run short: of one protocol only", "RFC 6888 REQ-11",
     *opened(577), refused(udp6(7), "bindings_share"), open_tcp("t"), open_echo("e"), config=SHORT)
 row("ports run short: those that rest are not there", "RFC 6888 REQ-8, REQ-11",
