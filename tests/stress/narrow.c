@@ -1,21 +1,22 @@
 /*
- * narrow.c - a child whose filter lacks one row of its syscalls.def: the last number in the path it was started from
+ * narrow.c - a program whose filter lacks one row of its syscalls.def: the last number in the path it was started from
  *
- * Linked into a nat64-worker and a nat64-ctld of the tests, with -Wl,--wrap for what makes the filter: birth_make_door of a worker,
- * birth_close_doors of nat64-ctld. If nothing it does misses the row, the row is dead.
+ * Linked into a nat64-worker, a nat64-ctld and a nat64d of the tests, with -Wl,--wrap for what a filter is made with. Of the list of
+ * what nat64d is denied nothing is left out: only rows that allow are counted, from the beginning of each filter. If nothing the
+ * program does misses the row, the row is dead.
  */
 #include <limits.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "supervisor/birth/birth.h"
 
-int __real_birth_make_door(void **door, const struct birth_call *calls, size_t n);
-int __wrap_birth_make_door(void **door, const struct birth_call *calls, size_t n);
-int __real_birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missing);
-int __wrap_birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missing);
+scmp_filter_ctx __real_seccomp_init(uint32_t otherwise);
+scmp_filter_ctx __wrap_seccomp_init(uint32_t otherwise);
+int __real_seccomp_rule_add_array(scmp_filter_ctx filter, uint32_t action, int nr, unsigned n, const struct scmp_arg_cmp *args);
+int __wrap_seccomp_rule_add_array(scmp_filter_ctx filter, uint32_t action, int nr, unsigned n, const struct scmp_arg_cmp *args);
 
-static size_t missing_row;
+static size_t missing_row, row;
 
 /* Before birth, which takes /proc away. */
 __attribute__((constructor)) static void
@@ -31,27 +32,17 @@ find_row(void)
 	missing_row = strtoul(name, NULL, 10);
 }
 
-/* The rows but for that one. */
-static const struct birth_call *
-narrow(const struct birth_call *calls, size_t n)
+scmp_filter_ctx
+__wrap_seccomp_init(uint32_t otherwise)
 {
-	struct birth_call *fewer = calloc(n, sizeof(*fewer));
-
-	if (!fewer || missing_row >= n)
-		_exit(9);
-	memcpy(fewer, calls, missing_row * sizeof(*fewer));
-	memcpy(fewer + missing_row, calls + missing_row + 1, (n - missing_row - 1) * sizeof(*fewer));
-	return fewer;
+	row = 0;
+	return __real_seccomp_init(otherwise);
 }
 
 int
-__wrap_birth_make_door(void **door, const struct birth_call *calls, size_t n)
+__wrap_seccomp_rule_add_array(scmp_filter_ctx filter, uint32_t action, int nr, unsigned n, const struct scmp_arg_cmp *args)
 {
-	return __real_birth_make_door(door, narrow(calls, n), n - 1);
-}
-
-int
-__wrap_birth_close_doors(const struct birth_call *calls, size_t n, uint32_t *missing)
-{
-	return __real_birth_close_doors(narrow(calls, n), n - 1, missing);
+	if (action == SCMP_ACT_ALLOW && row++ == missing_row)
+		return 0;
+	return __real_seccomp_rule_add_array(filter, action, nr, n, args);
 }

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# 152-filter-rows.sh - no row of a filter is dead: without any one of them ordinary work kills a worker, or nat64-ctld
+# 152-filter-rows.sh - no row of a filter is dead: without it ordinary work kills a worker, nat64-ctld, or who parses nat64.ini
 #
-# tests/stress/narrow.c makes of either the real one, but for one row. A row that nobody needs would let it live.
+# tests/stress/narrow.c makes of each the real one, but for one row. A row that nobody needs would let it live.
 source "$(dirname "$0")/../lib.sh"
 
 real=$B
 
-# rows PATTERN [ROOM] - the calls of worker/syscalls.def of these kinds, one a line, as "NUMBER KIND CALL ARGUMENT"
+# rows PATTERN [ROOM] - the rows of worker/syscalls.def of these kinds, one a line, as "NUMBER KIND CALL ARGUMENT"
 rows()
 {
-	sed -n 's/^\(CALL[A-Z_]*\)(\([a-z_0-9]*\),\(.*\)$/\1 \2 \3/p' "$top/${2-worker}/syscalls.def" | grep -E "^($1) " |
+	sed -n 's/^\([A-Z_]*\)(\([a-z_0-9]*\),\(.*\)$/\1 \2 \3/p' "$top/${2-worker}/syscalls.def" | grep -E "^($1) " |
 		awk '{ print NR - 1, $0 }'
 }
 
@@ -116,6 +116,33 @@ missed_by_ctld()
 	END
 }
 
+# narrow_reader ROW - a nat64d whose reader lacks this row; no row: one that lacks none
+narrow_reader()
+{
+	mkdir -p "$T/reader$1"
+	cp "$real/tests/stress/narrow/nat64d" "$T/reader$1"
+	echo "$T/reader$1/nat64d"
+}
+
+# long_file - a configuration that is right, and has a line for which memory is enlarged again and again
+long_file()
+{
+	config
+	awk 'BEGIN { printf "# "; for (i = 0; i < 60000; i++) printf "a comment "; print "" }' >>"$T/nat64.ini"
+	exits 0 "$(narrow_reader 999)" --check -c "$T/nat64.ini"
+}
+
+# missed_by_reader ROW - the row's absence kills the reader, and nat64d says so
+missed_by_reader()
+{
+	exits 2 "$(narrow_reader "$1")" --check -c "$T/nat64.ini"
+	grep 'died of signal 31' "$T/said"
+}
+
+check 'the reader with all of its rows' long_file
+while read -r row _ call; do
+	check "the reader: row $row, ${call%%\"*}" missed_by_reader "$row"
+done < <(rows READER supervisor)
 net_up
 WORKERS=2 OFFLOAD=auto config 'steering = off' # writev is for packets that leave as one
 echo_server server 203.0.113.2 7

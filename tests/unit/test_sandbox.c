@@ -1,4 +1,4 @@
-// links: supervisor/birth/birth.o supervisor/birth/nowhere.o supervisor/birth/heritage.o supervisor/memory.o supervisor/tun.o worker/doors.o -lseccomp -lcap-ng
+// links: tests/unit/numbers.o supervisor/birth/birth.o supervisor/birth/nowhere.o supervisor/birth/heritage.o supervisor/memory.o supervisor/tun.o worker/doors.o -lseccomp -lcap-ng
 /*
  * test_sandbox.c - what a worker that was taken over may try, each attempt in a process of its own behind the real doors
  *
@@ -31,11 +31,10 @@
 #include <unistd.h>
 #include "supervisor/birth/birth.h"
 #include "supervisor/tun.h"
+#include "tests/unit/numbers.h"
 #include "tests/unit/unit.h"
 #include "worker/doors.h"
 
-#define LAST 511			/* no system call has a number as high */
-#define UPROBES(nr) ((nr) == 335 || (nr) == 336)	/* the kernel exempts uretprobe and uprobe from any filter */
 #define ALONE 0				/* no errno: the filter alone stops it */
 
 static char path[] = "/etc/passwd", none[] = "", word[64];
@@ -125,91 +124,38 @@ argument(const struct attempt *a, unsigned i)
 
 static bool apart;			/* the worker is one with two devices */
 
-/* Run act(x) in a child behind the worker's filter. Returns minus the signal that ended it, or its exit status. */
+static int
+shut(void)
+{
+	uint32_t missing;
+
+	return apart ? birth_close_doors(doors_apart, doors_apart_count, &missing) :
+		       birth_close_doors(doors_open, doors_count, &missing);
+}
+
+/* Run act(x) behind the worker's filter. Returns minus the signal that ended it, or its exit status. */
 static int
 behind(int (*act)(long), long x)
 {
-	static void *doors[2];
-	void *door = doors[apart];
-	siginfo_t info;
-	pid_t pid;
-
-	if (!door)
-		assert_int_equal(apart ? birth_make_door(&door, doors_apart, doors_apart_count) :
-					 birth_make_door(&door, doors_open, doors_count), 0);
-	doors[apart] = door;
-	pid = fork();
-	if (pid == 0) {
-		const struct rlimit no_core = { 0, 0 };
-		uint32_t missing;
-
-		signal(SIGSEGV, SIG_DFL);
-		setrlimit(RLIMIT_CORE, &no_core);
-		if (birth_shut_door(door, &missing) != 0)
-			_exit(100);
-		_exit(act(x) ? 1 : 0);
-	}
-	memset(&info, 0, sizeof(info));
-	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
-	return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+	return numbers_behind(shut, act, x);
 }
 
-static int
-plain(long nr)
+/* With -1 for each argument: no descriptor, no clock, no count that a worker has. */
+static bool
+worker_lives(long nr)
 {
-	syscall(nr, 0, 0, 0, 0, 0, 0);
-	return 1;
-}
-
-static int
-i386(long nr)
-{
-#ifdef __x86_64__
-	long out;
-
-	__asm__ volatile("int $0x80" : "=a"(out) : "a"(nr), "b"(0), "c"(0), "d"(0), "S"(0), "D"(0) : "memory", "r8", "r9",
-			 "r10", "r11");
-	(void)out;
-#else
-	(void)nr;
-#endif
-	return 1;
+	return nr == SYS_exit_group;
 }
 
 /* Every number there is: as a call of this architecture, of x32 and of i386. */
 static void
 every_number(void **state)
 {
-	unsigned died = 0;
-
 	(void)state;
 #ifdef SANITIZED
 	skip();
 #endif
-	for (long nr = 0; nr <= LAST; nr++) {
-		int got = behind(plain, nr);
-
-		if (nr == SYS_exit_group)
-			assert_int_equal(got, 0);
-		else if (UPROBES(nr))
-			assert_true(got == -SIGSYS || got == -SIGILL || got == 1);
-		else if (got != -SIGSYS)
-			fail_msg("call %ld: %d", nr, got);
-		else
-			died++;
-	}
-	for (long nr = 0; nr <= LAST; nr++)
-		if (behind(plain, nr | 0x40000000) != -SIGSYS)
-			fail_msg("x32 call %ld", nr);
-#ifdef __x86_64__
-	for (long nr = 0; nr <= LAST; nr++) {
-		int got = behind(i386, nr);
-
-		if (got != -SIGSYS && got != -SIGSEGV)		/* of a kernel without i386: the trap itself is none */
-			fail_msg("i386 call %ld: %d", nr, got);
-	}
-#endif
-	print_message("%u of %d numbers die, %d as x32, %d as i386\n", died, LAST + 1, LAST + 1, LAST + 1);
+	numbers_die(shut, worker_lives);
 }
 
 static int
