@@ -88,6 +88,11 @@ crash()
 	else
 		part '4 mutants of the protocol caught' '0 failed' mutants "$last" tests/stress/mutants.sh
 	fi
+	if [ "$quick" ]; then
+		left_out '4 mutants of the system call filters caught'
+	else
+		part '4 mutants of the system call filters caught' '0 failed' filter-mutants "$last" tests/unit/mutants.sh
+	fi
 	part '4 hostile memory and packets: crashes, hangs' '0 failed' fuzz '/^ok|failed$/p' make -s fuzz "FUZZ_SECONDS=$(pick 600 10)"
 	if [ "$quick" ]; then
 		left_out '4 mutants of the looks before a leap caught'
