@@ -48,7 +48,7 @@ check openssh-server  its other end
 check tcpdump         proof that a packet did not leave
 check apparmor        apparmor_parser: the profile
 check strace          what nat64d does with files, for the profile
-check systemd         systemd-analyze: what the unit allows
+check systemd         what the unit allows, and the unit itself, run in namespaces
 check jq              reads JSON in shell tests
 check netcat-openbsd  a request in pieces
 check nftables        shows that the rules of the host are left alone

@@ -3,9 +3,9 @@
 #
 # systemd does not run here. So of the unit are reproduced: the bounding set, NoNewPrivileges, SystemCallFilter,
 # RestrictAddressFamilies, RestrictNamespaces=~user, MemoryDenyWriteExecute and, by a mount namespace, ProtectSystem with its
-# writable directories, ProtectHome, PrivateTmp and, where there is a hierarchy to write to, ProtectControlGroups with the one
-# cgroup that Delegate and ReadWritePaths leave. Not reproduced: DevicePolicy, ProtectClock and the other Protect* lines, whose
-# system calls and capabilities are among those that are.
+# writable directories, ProtectHome, PrivateTmp, ProtectKernelTunables and, where there is a hierarchy to write to,
+# ProtectControlGroups with the one cgroup that Delegate and ReadWritePaths leave. Not reproduced: DevicePolicy, ProtectClock
+# and the other Protect* lines, whose system calls and capabilities are among those that are. 159-systemd has systemd itself.
 source "$(dirname "$0")/../lib.sh"
 
 unit=$top/packaging/nat64d.service
@@ -31,15 +31,16 @@ calls()
 	done
 }
 
-# confinement - $T/list for confined.c, from the unit
+# confinement - $T/list for confined.c, from the unit: what lines with ~ refuse, less what lines without it give back
 confinement()
 {
-	local filter
-
-	filter=$(value SystemCallFilter)
-	# shellcheck disable=SC2086 # likewise
-	calls ${filter//'~'/} >"$T/list"
-	[ "$(wc -l <"$T/list")" -gt 60 ]
+	# shellcheck disable=SC2046 # likewise
+	calls $(sed -n 's/^SystemCallFilter=~//p' "$unit") | sort -u >"$T/refused"
+	# shellcheck disable=SC2046
+	calls $(sed -n 's/^SystemCallFilter=\([^~]\)/\1/p' "$unit") | sort -u >"$T/given"
+	comm -23 "$T/refused" "$T/given" >"$T/list"
+	[ "$(wc -l <"$T/list")" -gt 90 ]
+	grep -qx mount "$T/given"
 	sed 's/ /\n/g; s/AF_UNIX/family=1/; s/AF_INET6/family=10/; s/AF_INET/family=2/; s/AF_NETLINK/family=16/' \
 		<<<"$(value RestrictAddressFamilies)" >>"$T/list"
 	[ "$(grep -c '^family=[0-9]*$' "$T/list")" = 4 ]
@@ -88,6 +89,8 @@ as_in_the_unit()
 			${1+$(delegated)}
 			mount -o bind $T $T && mount -o bind $build $build &&
 			mount -o remount,ro,bind / && mount -t tmpfs none /home && mount -t tmpfs none /root || exit 126
+			mount -o bind /proc/sys /proc/sys && mount -o bind /proc/sys/net /proc/sys/net || exit 126
+			mount -o remount,ro,bind /proc/sys && mount -o remount,ro,bind /sys || exit 126
 			exec setpriv --bounding-set -all,$(bounding) --inh-caps -all --no-new-privs \\
 				$build/tests/system/confined $T/list $build/nat64d "\$@"' sh "\$@"
 	END
@@ -143,6 +146,22 @@ upgrades()
 	confined
 }
 
+# tunables - of the kernel's switches it may write the network's, and so those of its devices are set
+tunables()
+{
+	local pid
+
+	pid=$(cat "$T/nat64d.pid")
+	exits 1 nsenter -t "$pid" -m sh -c 'tee /proc/sys/kernel/core_pattern </proc/sys/kernel/core_pattern'
+	grep 'Read-only' "$T/said"
+	exits 1 nsenter -t "$pid" -m mkdir /sys/fs/x
+	grep 'Read-only' "$T/said"
+	[ "$(ns gateway sysctl -n net.ipv6.conf.nat64.accept_ra)" = 0 ]
+	[ "$(ns router sysctl -n net.ipv4.conf.nat64.send_redirects)" = 0 ]
+	grep -qx 'ProtectKernelTunables=yes' "$unit"
+	grep -qx 'ReadWritePaths=/proc/sys/net' "$unit"
+}
+
 nothing_refused()
 {
 	cat "$T/gateway-nat64d.log"
@@ -171,6 +190,7 @@ config "netns4 = n64t-$$-router" # setns() is the unit's to allow, too
 begin
 check 'it is confined' confined
 check 'its children are as safe as ever' whole
+check 'switches of the network and no others' tunables
 check 'packets pass' passes
 if [ -d "$G" ]; then
 	check 'its cgroup and no other' bounded
