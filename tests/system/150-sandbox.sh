@@ -353,8 +353,11 @@ table()
 		fi
 	done <<-'END'
 		1|every system call number|tests/unit/test_sandbox.c|cmocka_unit_test(every_number)
-		2|every number of x32|tests/unit/test_sandbox.c|x32 call
-		3|every number of i386|tests/unit/test_sandbox.c|i386 call
+		1|... of nat64-ctld|tests/unit/test_ctl_doors.c|cmocka_unit_test(every_number)
+		1|... of who parses nat64.ini|tests/unit/test_calls.c|numbers_die(calls_reader
+		1|... of nat64d|tests/unit/test_calls.c|cmocka_unit_test(every_number)
+		2|every number of x32|tests/unit/numbers.c|x32 call
+		3|every number of i386|tests/unit/numbers.c|i386 call
 		4|read from any other descriptor|tests/unit/test_sandbox.c|behind(reads, fd)
 		5|write to any other descriptor|tests/unit/test_sandbox.c|behind(writes, fd)
 		6|ppoll of more|tests/unit/test_sandbox.c|behind(polls, n)
@@ -384,6 +387,8 @@ table()
 		20|another C library, for as long as one says|tests/stress/libc.sh|check 'no worker has died'
 		20|24 hours|-|no check takes a day
 		21|no dead row in the filter|tests/system/152-filter-rows.sh|missed "$row"
+		21|... of nat64-ctld|tests/system/152-filter-rows.sh|missed_by_ctld "$row"
+		21|... of who parses nat64.ini|tests/system/152-filter-rows.sh|missed_by_reader "$row"
 		22|hostile memory under nat64d and ctl|tests/fuzz/fuzz_region.c|Most mangle memory that a worker may write
 		23|spoofed packets|tests/system/155-guard.sh|2,000 spoofed packets: none passes
 		23|GSO headers on spoofed packets|tests/stress/hostile.c|every third stands for two
