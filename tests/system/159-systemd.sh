@@ -200,6 +200,13 @@ if ! own_cgroup; then
 	finish
 	exit
 fi
+mkdir "$T/upper"
+if ! unshare --mount sh -c "mount -t tmpfs none $T/upper && mkdir $T/upper/u $T/upper/w $T/upper/r &&
+	mount -t overlay overlay -o lowerdir=/,upperdir=$T/upper/u,workdir=$T/upper/w $T/upper/r"; then
+	echo 'ok skipped: this kernel lays no copy over the root directory (overlayfs)'
+	finish
+	exit
+fi
 net_up
 echo_server server 203.0.113.2 7
 RUN=/run/nat64
