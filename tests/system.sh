@@ -12,7 +12,7 @@ passed=0 failed=0
 
 one()
 {
-	exec timeout --foreground -k 20 300 "$1"
+	exec timeout --foreground -k 20 600 "$1"
 }
 
 told()
