@@ -15,7 +15,8 @@
  *
  * Prints one line: datagrams sent, lost, duplicated; if all flows stood still for more than a millisecond, how
  * often, the median, the 99th percentile and the longest; and of the signals of either kind their number and, of the longest gap
- * of any flow around each of them, the same, once whole and once without what was before the signal. Exits 0; the caller judges.
+ * of any flow around each of them, the same, once whole and once without what was before the signal; and the longest gap of any
+ * flow at all, with when it ended, in seconds from the start. Exits 0; the caller judges.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -52,6 +53,7 @@ static struct moments {
 	volatile sig_atomic_t n;
 } kills, calms;				/* SIGUSR1, SIGUSR2 */
 static unsigned n_gaps, n_pauses;
+static double began;
 static volatile sig_atomic_t enough;
 static volatile bool over;
 static const char *server_ns;
@@ -218,12 +220,11 @@ static void
 send_all(int fd, double rate)
 {
 	struct timespec nap = { .tv_nsec = 50000 };
-	double start = seconds();
-
 	uint32_t i = 0;
 
+	began = seconds();
 	while (i < total && !enough) {
-		double due = (seconds() - start) * rate - i;
+		double due = (seconds() - began) * rate - i;
 		uint32_t n = due > BATCH ? BATCH : (uint32_t)(due > 0 ? due : 0);
 
 		if (n > total - i)
@@ -284,7 +285,11 @@ static void
 report(void)
 {
 	uint32_t lost = 0, again = 0;
+	struct gap worst = { 0, 0 };
 
+	for (unsigned i = 0; i < n_gaps; i++)
+		if (gaps[i].to - gaps[i].from > worst.to - worst.from)
+			worst = gaps[i];
 	for (uint32_t i = 0; i < total; i++) {
 		lost += seen[i] == 0;
 		again += seen[i] > 1 ? seen[i] - 1u : 0;
@@ -293,7 +298,7 @@ report(void)
 	spread("gaps", n_pauses, pauses);
 	report_moments("signals", &kills, "after");
 	report_moments("calm", &calms, NULL);
-	printf("\n");
+	printf(" worst %.2f ms until %.2f s\n", (worst.to - worst.from) * 1000, later(worst.to - began, 0));
 }
 
 int

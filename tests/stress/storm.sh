@@ -28,6 +28,7 @@ storm()
 			"p99 $p99 ms, longest $longest ms")
 		spread calm | (read -r median p99 longest && echo "and around moments without a kill: median $median ms," \
 			"p99 $p99 ms, longest $longest ms") || true # a busy machine leaves no such moment
+		sed -nE 's/.* worst (.*)/the longest that a flow stood still at all: \1/p' "$T/flood"
 	} >"$T/storm"
 	grep -q '^sent [1-9]' <<<"$out"
 	[ "$lost" = 0 ]
