@@ -69,6 +69,15 @@ mark(struct nat64 *n, const struct net4 *net)
 		n->destination[i] = 1;
 }
 
+static bool
+in_pool(const struct config_tenant *c, uint32_t ip4)
+{
+	for (uint32_t i = 0; i < c->pool.n; i++)
+		if (ip4 >= c->pool.item[i].first && ip4 <= c->pool.item[i].last)
+			return true;
+	return false;
+}
+
 void
 policy_configure(struct nat64 *n)
 {
@@ -82,7 +91,7 @@ policy_configure(struct nat64 *n)
 		mark(n, &special[i].net);
 	for (uint32_t i = 0; i < c->deny.n; i++)
 		mark(n, &c->deny.item[i]);
-	if (pool_address(n->header, c->router4) == POOL_NONE)
+	if (!in_pool(c, c->router4))
 		mark(n, &(struct net4) { c->router4, 32 });
 	memset(n->static_port, 0, sizeof(n->static_port));
 	for (uint32_t i = 0; i < c->static_.n; i++)
