@@ -6,7 +6,8 @@
  * merges received packets. A flow's next packet can be added only to its latest group, and groups are written in the order of
  * their first packets, so a flow's packets stay in order. A checksum is verified before it is given up: a packet that was
  * damaged on its way must not get a right one here.
- * Which flows are open is found by a hash of addresses and ports into a few buckets; who loses its place begins a new group.
+ * Which flows are open is found by a hash of addresses and ports; who finds its bucket taken has the next one. The hash has
+ * no key, so no more than a few are looked at: flows that were chosen to meet lose their places and begin new groups.
  * Must never: write to a packet but to the headers of a group's first one; hold a packet over the end of a batch.
  */
 #include "worker/gro.h"
@@ -19,6 +20,7 @@
 #define UDP_HEADER 8
 #define MOST 65000			/* bytes of a group, headers included */
 #define TCP_FLAGS 13			/* where they are */
+#define PROBES 8			/* buckets that a flow may be in */
 #define LAST (PKT_FIN | 0x08)		/* FIN, PSH: of the last packet of a group only */
 
 void
@@ -76,19 +78,35 @@ ends(const struct gro_packet *q, uint32_t *size)
 	return q->p.data + q->l4 + 4 - *size;
 }
 
+static bool
+same_flow(const struct gro_packet *a, const struct gro_packet *b)
+{
+	uint32_t size, other;
+	const uint8_t *x = ends(a, &size), *y = ends(b, &other);
+
+	return a->proto == b->proto && a->p.to == b->p.to && size == other && memcmp(x, y, size) == 0;
+}
+
+/* The bucket of its flow, or else an empty one, or else one that another flow loses. */
 static uint8_t *
 bucket_of(struct gro *g, const struct gro_packet *q)
 {
 	uint64_t h = q->proto, word;
 	uint32_t size;
 	const uint8_t *e = ends(q, &size);
+	uint8_t *bucket = g->bucket;
 
 	for (uint32_t i = 0; i + 4 <= size; i += 8) {
 		memcpy(&word, i + 8 <= size ? e + i : e + size - 8, 8);
 		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
 		h ^= h >> 29;
 	}
-	return &g->bucket[h >> 32 & (GRO_FLOWS - 1)];
+	for (unsigned i = 0; i < PROBES; i++) {
+		bucket = &g->bucket[((h >> 56) + i) % GRO_FLOWS];
+		if (*bucket == 0 || same_flow(&g->packet[*bucket - 1], q))
+			break;
+	}
+	return bucket;
 }
 
 /* May more be added behind this one? */
@@ -98,15 +116,6 @@ goes_on(const struct gro_packet *q)
 	const uint8_t *l4 = q->p.data + q->l4;
 
 	return q->segment > 0 && (q->proto == NAT64_UDP || (l4[TCP_FLAGS] == PKT_ACK && get16(l4 + 18) == 0));
-}
-
-static bool
-same_flow(const struct gro_packet *a, const struct gro_packet *b)
-{
-	uint32_t size, other;
-	const uint8_t *x = ends(a, &size), *y = ends(b, &other);
-
-	return a->proto == b->proto && a->p.to == b->p.to && size == other && memcmp(x, y, size) == 0;
 }
 
 /* Are the IP headers the same but for length, identification and checksum? */

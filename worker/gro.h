@@ -10,7 +10,7 @@
 #include "shm/status.h"
 #include "worker/xlat/nat64.h"
 
-#define GRO_FLOWS 128			/* buckets of flows that more can be added to; a power of two */
+#define GRO_FLOWS 256			/* buckets of flows that more can be added to: twice as many as a batch may have */
 
 /* A packet to be sent, and its place in a group: packets of a flow, in order, that leave as one. */
 struct gro_packet {

@@ -335,6 +335,43 @@ two_flows(void **state)
 	assert_int_equal(send_all(LAYOUT_BATCH, known), 1 + LAYOUT_BATCH / 2);
 }
 
+/* How many groups a batch makes of so many flows that take turns and differ in one thing only. */
+static unsigned
+groups_of(unsigned flows, unsigned thing, bool six, uint32_t base)
+{
+	unsigned groups = 0;
+
+	gro_open(&gro, STATUS_offload_tso_uso, queues);
+	for (unsigned i = 0; i < LAYOUT_BATCH; i++) {
+		struct nat64_packet p = { .data = room[i] + LAYOUT_HEADROOM };
+		uint32_t other = base + i % flows;
+
+		p.len = make(p.data, six ? 3 : 2, i, 26, 0, 0);
+		if (thing < 2)
+			put16(p.data + l4_of(p.data) + thing * 2, other & 0xffff);
+		else
+			put32(p.data + l4_of(p.data) - (thing == 2 ? 4 : six ? 20 : 8), other);
+		gro_add(&gro, &p, (uint8_t)i, true);
+	}
+	for (unsigned i = 0; i < LAYOUT_BATCH; i++)
+		groups += gro.packet[i].count > 0;
+	gro_clear(&gro);
+	return groups;
+}
+
+/* Sixteen flows and 64 find a bucket each, whatever they differ in: a port, the destination's or the source's address. */
+static void
+many_flows(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 4000; round++) {
+		uint32_t base = chance(UINT32_C(1) << 31);
+
+		assert_int_equal(groups_of(16, round % 4, round & 4, base), 16);
+		assert_in_range(groups_of(64, round % 4, round & 4, base), 64, 66);
+	}
+}
+
 /* One whose checksum is wrong must not get a right one. */
 static void
 damaged(void **state)
@@ -415,8 +452,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_batches), cmocka_unit_test(two_flows), cmocka_unit_test(damaged), cmocka_unit_test(bare),
-		cmocka_unit_test(large), cmocka_unit_test(refused),
+		cmocka_unit_test(random_batches), cmocka_unit_test(two_flows), cmocka_unit_test(many_flows),
+		cmocka_unit_test(damaged), cmocka_unit_test(bare), cmocka_unit_test(large), cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests(tests, open_device, close_device);
