@@ -342,6 +342,12 @@ settled()
 nothing_left()
 {
 	host | diff "$T/before" -
+	wait_for 10 nobody_left # a spare that was sent home may still be at its end when nat64d is gone
+}
+
+nobody_left()
+{
+	ours
 	[ -z "$(ours)" ]
 }
 

@@ -291,10 +291,10 @@ managed()
 	wait_for 20 keeps 3
 	tenants lab
 	reload
-	wait_for 5 keeps 2
+	wait_for 20 keeps 2
 	tenants green lab blue
 	reload
-	wait_for 5 keeps 4
+	wait_for 20 keeps 4
 	kill_all
 	wait_for 20 keeps 4
 	serves 2001:db8:b
